@@ -1,0 +1,106 @@
+"""The machine as the sources see it: live (`live.py`) or played from a recording (`replay.py`), by one protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nasacct.store.frame import Instant
+
+#: Columns of `LinkCounters.values`, the host's view of the interface.
+LINK_COLUMNS = (
+    "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "rx_dropped", "tx_dropped", "rx_errors", "tx_errors",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One line of a server's exports: a directory shown to one host under a path."""
+
+    directory: str
+    path: str
+    host: str
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One life of one NFS server in its own network namespace.
+
+    `epoch` names that life for ever: boot id and either the container init's pid with its start time or the
+    namespace's cookie. `link` is the host's end of the server's veth. `about` says how it was found.
+    """
+
+    name: str
+    epoch: str
+    pid: int | None = None
+    link: str | None = None
+    namespace: str | None = None
+    address: str | None = None
+    exports: tuple[Export, ...] = ()
+    about: dict[str, str | int | None] = field(default_factory=dict, compare=False, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All servers that exist now; incomplete when something could not be read, with the sentences that say what."""
+
+    servers: tuple[Server, ...]
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCounters:
+    """All interfaces of the host at one instant: `values` int64[n, 8] in the order of LINK_COLUMNS."""
+
+    names: list[str]
+    epochs: list[str]
+    values: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """One whole disk: `identity` stays with the hardware (wwid, serial, else path), `epoch` is one counting life."""
+
+    device: str
+    identity: str
+    epoch: str
+    rotational: bool | None = None
+    about: dict[str, str | int | None] = field(default_factory=dict, compare=False, hash=False)
+
+
+class Machine(Protocol):
+    """Everything the sources read of a machine. Each call may raise OSError; none may block for long."""
+
+    node: str
+    boot_id: str
+    kernel: str
+
+    def now(self) -> Instant:
+        """Both clocks at this moment (of the recording, when there is one)."""
+        ...
+
+    def servers(self) -> Listing:
+        """The NFS servers that live now."""
+        ...
+
+    def nfsd(self, server: Server) -> bytes:
+        """The text of the server's /proc/net/rpc/nfsd; OSError when the server is gone or has no such file."""
+        ...
+
+    def links(self) -> LinkCounters:
+        """The counters of every interface of the host, in one dump."""
+        ...
+
+    def file(self, path: str) -> bytes:
+        """A file of the whole machine, by its path without the leading slash: `proc/diskstats`."""
+        ...
+
+    def disks(self) -> list[Disk]:
+        """The whole disks that exist now; loop, ram, zram and dm devices are not among them."""
+        ...

@@ -1,0 +1,221 @@
+"""The one shared word: which streams exist, what a row of each is about, and what every number means.
+
+A *stream* is one kind of row. Its *measures* are what the kernel counts (counters, cumulative within an epoch) or
+shows (gauges, true at the instant they were read). A *source* (one module of `nasacct.collect`) reads one thing and
+feeds one or more streams; all rows of one reading share its subject, epoch and instant.
+
+Readings carry the measures of `Stream.measures` as they were read: int64, NULL where absent. Usage carries
+`Stream.usage`: the growth between two readings of one epoch (for gauges: the later value).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["counter", "gauge"]
+
+#: Names of the NFSv2 procedures in the order of `proc2` (include/uapi/linux/nfs2.h).
+PROC2 = (
+    "null getattr setattr root lookup readlink read writecache write create remove rename link symlink mkdir rmdir "
+    "readdir statfs"
+).split()
+#: Names of the NFSv3 procedures in the order of `proc3` (include/uapi/linux/nfs3.h).
+PROC3 = (
+    "null getattr setattr lookup access readlink read write create mkdir symlink mknod remove rmdir rename link "
+    "readdir readdirplus fsstat fsinfo pathconf commit"
+).split()
+#: Names of the NFSv4 procedures in the order of `proc4`.
+PROC4 = ("null", "compound")
+#: Names of the NFSv4 operations by their number (include/linux/nfs4.h, RFC 7530, 8881, 7862, 8276); 0..2 are unused.
+PROC4OPS = dict(
+    enumerate(
+        (
+            "access close commit create delegpurge delegreturn getattr getfh link lock lockt locku lookup lookupp "
+            "nverify open openattr open_confirm open_downgrade putfh putpubfh putrootfh read readdir readlink remove "
+            "rename renew restorefh savefh secinfo setattr setclientid setclientid_confirm verify write "
+            "release_lockowner backchannel_ctl bind_conn_to_session exchange_id create_session destroy_session "
+            "free_stateid get_dir_delegation getdeviceinfo getdevicelist layoutcommit layoutget layoutreturn "
+            "secinfo_no_name sequence set_ssv test_stateid want_delegation destroy_clientid reclaim_complete "
+            "allocate copy copy_notify deallocate io_advise layouterror layoutstats offload_cancel offload_status "
+            "read_plus seek write_same clone getxattr setxattr listxattrs removexattr"
+        ).split(),
+        start=3,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of a reading.
+
+    `bits` is 32 where every kernel counts in 32 bits (a fall is then a wrap); where only some do, the subject says
+    so. `per_s` bounds how fast a 32-bit counter can grow, per second: it tells whether a wrap could have been missed.
+    """
+
+    name: str
+    unit: str
+    kind: Kind = "counter"
+    bits: Literal[32, 64] = 64
+    per_s: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class UsageMeasure:
+    """One number of usage: the sum of the growth of the named counters.
+
+    A `bounded` measure travels with a second column, `<name>_more`: by how much the truth may exceed the value (0 =
+    exact, NULL = nobody knows). Other measures are NULL where unknown.
+    """
+
+    name: str
+    unit: str
+    of: tuple[str, ...]
+    bounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of row: `keys` name the columns that say what it is about, beside `node` and `epoch`."""
+
+    name: str
+    source: str
+    keys: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    usage: tuple[UsageMeasure, ...]
+    index: dict[str, int] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", {m.name: i for i, m in enumerate(self.measures)})
+
+    @property
+    def width(self) -> int:
+        """How many measures a reading has."""
+        return len(self.measures)
+
+
+def _counters(unit: str, names: list[str] | tuple[str, ...], bits: Literal[32, 64] = 64) -> tuple[Measure, ...]:
+    return tuple(Measure(n, unit, bits=bits) for n in names)
+
+
+def _as_read(measures: tuple[Measure, ...]) -> tuple[UsageMeasure, ...]:
+    return tuple(UsageMeasure(m.name, m.unit, (m.name,)) for m in measures)
+
+
+#: What clients moved and asked of one server: /proc/<pid>/net/rpc/nfsd, lines rc, fh, io, net, rpc, wdeleg_getattr.
+NFSD = Stream(
+    "nfsd",
+    "nfsd",
+    ("server",),
+    (
+        Measure("read_bytes", "bytes", per_s=1_250_000_000),
+        Measure("written_bytes", "bytes", per_s=1_250_000_000),
+        *_counters("calls", ["rc_hits", "rc_misses", "rc_nocache"]),
+        *_counters("replies", ["fh_stale"]),
+        *_counters("packets", ["net_packets", "net_udp", "net_tcp"], 32),
+        *_counters("connections", ["net_tcp_connections"], 32),
+        *_counters("calls", ["rpc_calls", "rpc_bad_calls", "rpc_bad_format", "rpc_bad_auth", "rpc_bad_client"], 32),
+        *_counters("delegations", ["wdeleg_getattr"]),
+    ),
+    (
+        UsageMeasure("read_bytes", "bytes", ("read_bytes",), bounded=True),
+        UsageMeasure("written_bytes", "bytes", ("written_bytes",), bounded=True),
+        # rc counts every dispatched call exactly; `rpc` and `net` lose updates (facts of linux-nfs, 2026)
+        UsageMeasure("calls", "calls", ("rc_hits", "rc_misses", "rc_nocache"), bounded=True),
+        UsageMeasure("repeated_calls", "calls", ("rc_hits",)),
+        UsageMeasure("stale_replies", "replies", ("fh_stale",)),
+        UsageMeasure("bad_calls", "calls", ("rpc_bad_calls",)),
+        UsageMeasure("connections", "connections", ("net_tcp_connections",)),
+    ),
+)
+
+_OPS = _counters("operations", [*PROC4OPS.values(), "op_other"])
+#: NFSv4 operations of one server (line proc4ops); what lies beyond the table is summed in op_other.
+OPS = Stream("ops", "nfsd", ("server",), _OPS, _as_read(_OPS))
+
+_PROCS = (
+    *_counters("calls", [f"proc2_{n}" for n in PROC2]),
+    *_counters("calls", [f"proc3_{n}" for n in PROC3]),
+    *_counters("calls", [f"proc4_{n}" for n in PROC4]),
+    Measure("threads", "threads", "gauge"),
+)
+#: NFSv2 and v3 procedures and the number of nfsd threads: of the whole node where the kernel counts them together
+#: (server NULL), of one server where it does not.
+PROCS = Stream("procs", "procs", ("server",), _PROCS, _as_read(_PROCS))
+
+#: One network interface, seen from the server behind it: received = into the NAS. server NULL = not a server's.
+LINKS = Stream(
+    "links",
+    "links",
+    ("server", "link"),
+    (
+        *_counters("bytes", ["received_bytes", "sent_bytes"]),
+        *_counters("packets", ["received_packets", "sent_packets", "received_dropped", "sent_dropped"]),
+        *_counters("packets", ["received_errors", "sent_errors"]),
+    ),
+    (
+        UsageMeasure("received_bytes", "bytes", ("received_bytes",), bounded=True),
+        UsageMeasure("sent_bytes", "bytes", ("sent_bytes",), bounded=True),
+        UsageMeasure("received_packets", "packets", ("received_packets",)),
+        UsageMeasure("sent_packets", "packets", ("sent_packets",)),
+        UsageMeasure("dropped_packets", "packets", ("received_dropped", "sent_dropped")),
+        UsageMeasure("error_packets", "packets", ("received_errors", "sent_errors")),
+    ),
+)
+
+#: One block device (/proc/diskstats). Milliseconds are cut to 32 bits by the kernel when it prints them.
+_DISKS = (
+    *_counters("requests", ["reads", "reads_merged"]),
+    *_counters("sectors", ["sectors_read"]),
+    Measure("ms_reading", "ms", bits=32, per_s=4_096_000),
+    *_counters("requests", ["writes", "writes_merged"]),
+    *_counters("sectors", ["sectors_written"]),
+    Measure("ms_writing", "ms", bits=32, per_s=4_096_000),
+    Measure("in_flight", "requests", "gauge"),
+    Measure("ms_io", "ms", bits=32, per_s=1_100),
+    Measure("ms_weighted", "ms", bits=32, per_s=4_096_000),
+    *_counters("requests", ["discards", "discards_merged"]),
+    *_counters("sectors", ["sectors_discarded"]),
+    Measure("ms_discarding", "ms", bits=32, per_s=4_096_000),
+    *_counters("requests", ["flushes"]),
+    Measure("ms_flushing", "ms", bits=32, per_s=4_096_000),
+)
+DISKS = Stream("disks", "disks", ("disk", "device"), _DISKS, _as_read(_DISKS))
+
+#: The machine as a whole: /proc/pressure/io (microseconds), /proc/stat (ticks of 1/100 s), memory, load.
+_NODE = (
+    *_counters("us", ["io_some_us", "io_full_us"]),
+    *_counters("ticks", ["cpu_user", "cpu_nice", "cpu_system", "cpu_idle", "cpu_iowait", "cpu_irq", "cpu_softirq"]),
+    *_counters("ticks", ["cpu_steal"]),
+    *_counters("switches", ["context_switches"]),
+    *_counters("forks", ["forks"]),
+    Measure("running", "tasks", "gauge"),
+    Measure("blocked", "tasks", "gauge"),
+    Measure("load1_hundredths", "tasks/100", "gauge"),
+    Measure("load5_hundredths", "tasks/100", "gauge"),
+    Measure("load15_hundredths", "tasks/100", "gauge"),
+    Measure("memory_total_bytes", "bytes", "gauge"),
+    Measure("memory_available_bytes", "bytes", "gauge"),
+    Measure("memory_dirty_bytes", "bytes", "gauge"),
+    Measure("memory_writeback_bytes", "bytes", "gauge"),
+    Measure("swap_used_bytes", "bytes", "gauge"),
+    Measure("uptime_s", "s", "gauge"),
+)
+NODE = Stream("node", "node", (), _NODE, _as_read(_NODE))
+
+#: How each source fared in a cycle; all gauges, written for every cycle in which the source ran.
+_HEALTH = tuple(
+    Measure(n, u, "gauge")
+    for n, u in (
+        ("took_us", "us"),
+        ("cpu_us", "us"),
+        ("listed", "subjects"),
+        ("read", "subjects"),
+        ("failed", "subjects"),
+        ("unknown_fields", "fields"),
+        ("late", "cycles"),
+    )
+)
+HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH))
+
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, DISKS, NODE, HEALTH)}
