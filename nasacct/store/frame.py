@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
 #: In int64 value matrices: absent. No counter or gauge of the kernel files read here is negative.
@@ -36,7 +37,8 @@ class Subject:
     recording's name). `after` is set by the sampler: the wall time of the last complete listing of the source in
     which this epoch was absent, None when there was none before it (its first reading is then a baseline).
     `bits32` names the measures that this kernel counts in 32 bits beyond those that every kernel does.
-    `about` is for people and later joins (pid, cookie, interface, export directory).
+    `about` is for people and later joins (pid, cookie, interface, export directory); `born_ns` in it, the wall time
+    at which the epoch began, narrows `after`.
     """
 
     source: str
@@ -46,6 +48,11 @@ class Subject:
     after: int | None = None
     bits32: frozenset[str] = frozenset()
     about: Mapping[str, str | int | None] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, str, tuple[tuple[str, str | None], ...]]:
+        """What tells this subject from every other one, in any run of any collector."""
+        return self.source, self.epoch, tuple(sorted(self.keys.items()))
 
 
 @dataclass(slots=True)
@@ -63,6 +70,7 @@ class Batch:
 
     `listed` are all subjects that exist now, read or not; `complete` says that nothing else can exist. `failed` are
     the listed ones that could not be read, with the reason. `listed` is None for finals, which list nobody.
+    `ended` are subjects that exist no more.
     """
 
     source: str
@@ -77,3 +85,60 @@ class Batch:
     cpu_us: int = 0
     late: int = 0
     note: str = ""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One cycle of all sources (or the finals between two cycles): the unit that is written whole or not at all.
+
+    `seq` counts the frames of one run of the collector. `births` are the subjects that this frame introduces.
+    """
+
+    seq: int
+    at: Instant
+    batches: list[Batch]
+    births: list[Subject]
+
+
+def merge(earlier: Frame, later: Frame) -> Frame:
+    """One frame for two, when memory is short: resolution goes, bytes, births and finals stay.
+
+    Every row is an absolute reading, so of two ordinary readings of a subject the later one says all. A final row is
+    kept as the batch it came in.
+    """
+    batches: list[Batch] = []
+    pending = {b.source: b for b in earlier.batches if b.listed is not None}
+    batches += [b for b in earlier.batches if b.listed is None]
+    for batch in later.batches:
+        old = pending.pop(batch.source, None) if batch.listed is not None else None
+        batches.append(_merge_batches(old, batch) if old else batch)
+    # a source that did not run later keeps its own entry, before those that did
+    batches[:0] = list(pending.values())
+    return Frame(later.seq, later.at, batches, earlier.births + later.births)
+
+
+def _merge_batches(old: Batch, new: Batch) -> Batch:
+    rows = dict(new.rows)
+    for stream, was in old.rows.items():
+        now = rows.get(stream)
+        if now is None:
+            rows[stream] = was
+            continue
+        kept = ~np.isin(was.sids, now.sids)
+        rows[stream] = Rows(
+            np.concatenate([was.sids[kept], now.sids]), np.concatenate([was.values[kept], now.values]), now.final
+        )
+    return Batch(
+        new.source,
+        new.at,
+        new.listed,
+        complete=new.complete,
+        rows=rows,
+        failed=new.failed,
+        ended=old.ended + new.ended,
+        unknown_fields=old.unknown_fields + new.unknown_fields,
+        took_us=old.took_us + new.took_us,
+        cpu_us=old.cpu_us + new.cpu_us,
+        late=old.late + new.late + 1,
+        note=new.note or old.note,
+    )

@@ -1,0 +1,333 @@
+r"""The journal: what the collector writes, one frame a cycle, before anything else is made of it.
+
+A file is `NASJ1\n` and then frames: length (u32), crc32 of the payload (u32), payload. The payload is a JSON header's
+length (u32), the header (UTF-8), and Arrow IPC record batches, one for each stream named in the header. The first
+frame is the *head*: who is alive, the last reading of each (the carry) and when each source last listed everything.
+So every file can be turned into usage by itself; what a file lost at its end lies between its last whole frame and
+the head of the next one.
+
+A file is never appended to after it was closed, and never changed. Files are ordered by their number, which only
+grows. Frames that a later file of the same run holds again (from its `first_seq` on) count only there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from nasacct.store.frame import Batch, Frame, Instant, Rows, Subject
+from nasacct.store.schema import STREAMS
+from nasacct.store.standing import Standing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAGIC = b"NASJ1\n"
+VERSION = 1
+_FRAME = struct.Struct("<II")
+_LENGTH = struct.Struct("<I")
+#: No frame is larger; a length beyond it is damage, not data.
+MAX_FRAME = 1 << 30
+_NAME = re.compile(r"(\d{8})-(\d{8}T\d{6})Z-([0-9a-f]{8})\.journal")
+
+
+class JournalError(ValueError):
+    """A journal file that cannot be read at all: foreign, or its head is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who writes: the same in every file of one run of the collector."""
+
+    node: str
+    boot_id: str
+    run: str
+    kernel: str
+    version: str
+    interval_ns: int
+
+
+@dataclass(slots=True)
+class Journal:
+    """One journal file as far as it is whole. `trouble` says why reading stopped early, None when it did not."""
+
+    name: str
+    number: int
+    origin: Origin
+    first_seq: int
+    at: Instant
+    carry: Standing
+    frames: list[Frame] = field(default_factory=list)
+    trouble: str | None = None
+
+    def standing(self) -> Standing:
+        """What stands after the last whole frame. The journal must not be used for its carry afterwards."""
+        for frame in self.frames:
+            self.carry.apply(frame)
+        return self.carry
+
+
+def file_name(number: int, at: Instant, run: str) -> str:
+    """The name of a journal file: number, UTC start, first eight letters of the run."""
+    stamp = np.datetime_as_string(np.datetime64(at.wall_ns, "ns"), unit="s").replace("-", "").replace(":", "")
+    return f"{number:08d}-{stamp}Z-{run[:8]}.journal"
+
+
+def files(folder: Path) -> list[Path]:
+    """The journal files of a folder in order; anything else in it is not ours and is left out."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if _NAME.fullmatch(p.name))
+
+
+def number_of(path: Path) -> int:
+    """The number in a journal file's name."""
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        raise JournalError(f"{path}: not a journal file's name")
+    return int(match[1])
+
+
+def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) -> bytes:
+    """The head frame, magic included."""
+    parts: list[tuple[list[Any], bytes]] = []
+    for stream, last in carry.rows.items():
+        sids = np.array([s for s in last.sids().tolist() if s in carry.live], np.int32)
+        if len(sids):
+            data = _encode_rows(sids, last.values[sids], last.wall[sids], last.boot[sids])
+            parts.append(([stream, len(data)], data))
+    header = {
+        "nasacct_journal": VERSION,
+        "node": origin.node,
+        "boot_id": origin.boot_id,
+        "run": origin.run,
+        "kernel": origin.kernel,
+        "version": origin.version,
+        "interval_ns": origin.interval_ns,
+        "first_seq": first_seq,
+        "at": [at.wall_ns, at.boot_ns],
+        "measures": {s.name: [m.name for m in s.measures] for s in STREAMS.values()},
+        "subjects": [_subject_out(s) for s in carry.live.values()],
+        "listings": {k: [v.wall_ns, v.boot_ns] for k, v in carry.listings.items()},
+        "rows": [p[0] for p in parts],
+    }
+    return MAGIC + _pack(header, [p[1] for p in parts])
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """One frame as it lies in the file."""
+    batches, parts = [], []
+    for batch in frame.batches:
+        rows = []
+        for stream, part in batch.rows.items():
+            if len(part.sids):
+                data = _encode_rows(part.sids, part.values)
+                rows.append([stream, len(data), part.final])
+                parts.append(data)
+        batches.append(
+            {
+                "source": batch.source,
+                "at": [batch.at.wall_ns, batch.at.boot_ns],
+                "listed": None if batch.listed is None else len(batch.listed),
+                "complete": batch.complete,
+                "missed": {s.sid: why for s, why in batch.failed.items()},
+                "ended": [s.sid for s in batch.ended],
+                "unknown": batch.unknown_fields,
+                "took_us": batch.took_us,
+                "cpu_us": batch.cpu_us,
+                "late": batch.late,
+                "note": batch.note,
+                "rows": rows,
+            }
+        )
+    header = {
+        "seq": frame.seq,
+        "at": [frame.at.wall_ns, frame.at.boot_ns],
+        "births": [_subject_out(s) for s in frame.births],
+        "batches": batches,
+    }
+    return _pack(header, parts)
+
+
+def read(path: Path) -> Journal:
+    """The file as far as it is whole.
+
+    Raises JournalError when the file is foreign, of a newer version, or its head is damaged; OSError when it cannot
+    be read. Damage after the head ends the reading and is told in `trouble`.
+    """
+    data = path.read_bytes()
+    if not data.startswith(MAGIC):
+        raise JournalError(f"{path}: not a nasacct journal (it does not begin with NASJ1)")
+    offset = len(MAGIC)
+    try:
+        header, parts, offset = _unpack(data, offset)
+        if header["nasacct_journal"] > VERSION:
+            raise JournalError(f"{path}: written by a newer nasacct ({header['version']}); upgrade this one to read it")
+        journal = _decode_head(path.name, number_of(path), header, parts)
+    except _DamagedError as err:
+        raise JournalError(f"{path}: the head is damaged ({err})") from None
+    measures = header["measures"]
+    subjects = dict(journal.carry.live)
+    while offset < len(data):
+        try:
+            header, parts, end = _unpack(data, offset)
+            journal.frames.append(_decode_frame(header, parts, subjects, measures))
+        except _DamagedError as err:
+            journal.trouble = f"{err} at byte {offset} of {len(data)}"
+            break
+        offset = end
+    return journal
+
+
+class _DamagedError(ValueError):
+    pass
+
+
+def _pack(header: dict[str, Any], parts: list[bytes]) -> bytes:
+    head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
+    payload = b"".join([_LENGTH.pack(len(head)), head, *parts])
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def _unpack(data: bytes, offset: int) -> tuple[dict[str, Any], memoryview, int]:
+    if offset + _FRAME.size > len(data):
+        raise _DamagedError("torn frame")
+    length, crc = _FRAME.unpack_from(data, offset)
+    start = offset + _FRAME.size
+    if length < _LENGTH.size or length > MAX_FRAME or start + length > len(data):
+        raise _DamagedError("torn frame")
+    payload = memoryview(data)[start : start + length]
+    if zlib.crc32(payload) != crc:
+        raise _DamagedError("frame with a wrong checksum")
+    (size,) = _LENGTH.unpack_from(payload)
+    header = json.loads(bytes(payload[_LENGTH.size : _LENGTH.size + size]).decode("utf-8", "surrogateescape"))
+    return header, payload[_LENGTH.size + size :], start + length
+
+
+_ROW_TYPES: dict[tuple[int, bool], pa.Schema] = {}
+
+
+def _row_schema(width: int, carry: bool) -> pa.Schema:
+    schema = _ROW_TYPES.get((width, carry))
+    if schema is None:
+        fields = [pa.field("sid", pa.int32()), pa.field("values", pa.list_(pa.int64(), width))]
+        if carry:
+            fields += [pa.field("wall", pa.int64()), pa.field("boot", pa.int64())]
+        schema = _ROW_TYPES[width, carry] = pa.schema(fields)
+    return schema
+
+
+def _encode_rows(sids: np.ndarray, values: np.ndarray, wall: Any = None, boot: Any = None) -> bytes:
+    width = values.shape[1]
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    columns = [pa.array(sids), pa.FixedSizeListArray.from_arrays(flat, width)]
+    if wall is not None:
+        columns += [pa.array(wall), pa.array(boot)]
+    batch = pa.RecordBatch.from_arrays(columns, schema=_row_schema(width, wall is not None))
+    return batch.serialize().to_pybytes()
+
+
+def _decode_rows(data: memoryview, stream: str, names: list[str], carry: bool) -> tuple[np.ndarray, ...]:
+    """Sids, values in today's order of measures, and for a carry the times. Measures unknown today are left out."""
+    batch = pa.ipc.read_record_batch(pa.py_buffer(data), _row_schema(len(names), carry))
+    flat: Any = batch.column(1)
+    values = flat.flatten().to_numpy(zero_copy_only=False).reshape(len(batch), len(names))
+    measures = [m.name for m in STREAMS[stream].measures]
+    if names != measures:
+        where = {n: i for i, n in enumerate(names)}
+        old = values
+        values = np.full((len(batch), len(measures)), -1, np.int64)
+        for i, name in enumerate(measures):
+            if name in where:
+                values[:, i] = old[:, where[name]]
+    columns = [batch.column(0).to_numpy(), values]
+    if carry:
+        columns += [batch.column(2).to_numpy(), batch.column(3).to_numpy()]
+    return tuple(columns)
+
+
+def _subject_out(subject: Subject) -> dict[str, Any]:
+    return {
+        "sid": subject.sid,
+        "source": subject.source,
+        "keys": dict(subject.keys),
+        "epoch": subject.epoch,
+        "after": subject.after,
+        "bits32": sorted(subject.bits32),
+        "about": dict(subject.about),
+    }
+
+
+def _subject_in(data: dict[str, Any]) -> Subject:
+    return Subject(
+        data["source"],
+        data["keys"],
+        data["epoch"],
+        sid=data["sid"],
+        after=data["after"],
+        bits32=frozenset(data["bits32"]),
+        about=data["about"],
+    )
+
+
+def _decode_head(name: str, number: int, header: dict[str, Any], parts: memoryview) -> Journal:
+    carry = Standing()
+    for data in header["subjects"]:
+        subject = _subject_in(data)
+        carry.live[subject.sid] = subject
+    carry.listings = {k: Instant(*v) for k, v in header["listings"].items()}
+    offset = 0
+    for stream, size in header["rows"]:
+        part, offset = parts[offset : offset + size], offset + size
+        if stream not in STREAMS:
+            continue
+        sids, values, wall, boot = _decode_rows(part, stream, header["measures"][stream], carry=True)
+        last = carry.last(stream)
+        last.put(sids, Instant(0, 0), values)
+        last.wall[sids], last.boot[sids] = wall, boot
+    origin = Origin(
+        header["node"], header["boot_id"], header["run"], header["kernel"], header["version"], header["interval_ns"]
+    )
+    return Journal(name, number, origin, header["first_seq"], Instant(*header["at"]), carry)
+
+
+def _decode_frame(
+    header: dict[str, Any], parts: memoryview, subjects: dict[int, Subject], measures: dict[str, list[str]]
+) -> Frame:
+    births = [_subject_in(s) for s in header["births"]]
+    subjects.update((s.sid, s) for s in births)
+    batches, offset = [], 0
+    for entry in header["batches"]:
+        batch = Batch(
+            entry["source"],
+            Instant(*entry["at"]),
+            None if entry["listed"] is None else [],
+            complete=entry["complete"],
+            failed={subjects[int(k)]: why for k, why in entry["missed"].items()},
+            ended=[subjects[k] for k in entry["ended"]],
+            unknown_fields=entry["unknown"],
+            took_us=entry["took_us"],
+            cpu_us=entry["cpu_us"],
+            late=entry["late"],
+            note=entry["note"],
+        )
+        for stream, size, final in entry["rows"]:
+            part, offset = parts[offset : offset + size], offset + size
+            if stream in STREAMS:
+                sids, values = _decode_rows(part, stream, measures[stream], carry=False)
+                batch.rows[stream] = Rows(sids, values, final)
+        if batch.listed is not None:
+            # who was listed follows from births and ends; the number alone is kept, for the health rows
+            batch.listed = [_NOBODY] * entry["listed"]
+        batches.append(batch)
+    return Frame(header["seq"], Instant(*header["at"]), batches, births)
+
+
+_NOBODY = Subject("", {}, "")
