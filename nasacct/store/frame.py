@@ -99,6 +99,12 @@ class Frame:
     batches: list[Batch]
     births: list[Subject]
 
+    @property
+    def nbytes(self) -> int:
+        """About how much memory the frame takes."""
+        rows = sum(r.values.nbytes + r.sids.nbytes for b in self.batches for r in b.rows.values())
+        return rows + 1000 * len(self.births) + 1000 * len(self.batches)
+
 
 def merge(earlier: Frame, later: Frame) -> Frame:
     """One frame for two, when memory is short: resolution goes, bytes, births and finals stay.

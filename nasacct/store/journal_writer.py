@@ -1,7 +1,7 @@
 """Writes the journal on a thread of its own, so that no disk ever delays a cycle.
 
-`put` never blocks. Frames wait in memory until they are written and synced; when they are more than the ring may
-hold, the two oldest waiting ones become one: resolution goes, bytes, births and finals stay. After a failed write or
+`put` never blocks. Frames wait in memory until they are written and synced; when they are larger than the ring may
+be, the two oldest waiting ones become one: resolution goes, bytes, births and finals stay. After a failed write or
 sync the file is left as it is and its unsynced frames begin a new one: an error of fsync is reported once and the
 next fsync of that descriptor says nothing of the lost pages, so it is never tried again.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -36,8 +35,8 @@ RETRY_S = 2.0
 class JournalWriter:
     """The one writer of a node's journal folder.
 
-    `standing` is what stood when the run began (taken over, and kept current). `ring_frames` bounds the frames that
-    wait for the disk.
+    `standing` is what stood when the run began (taken over, and kept current). `ring_bytes` bounds the frames that
+    wait for the disk; `file_s` is how long, by the frames' own CLOCK_BOOTTIME, a file is written before the next.
     """
 
     def __init__(
@@ -48,21 +47,22 @@ class JournalWriter:
         *,
         number: int,
         file_s: float = DEFAULT_FILE_S,
-        ring_frames: int = 1000,
+        ring_bytes: int = 32 << 20,
     ) -> None:
         self.folder, self.origin, self.standing = folder, origin, standing
-        self.file_s, self.ring_frames = file_s, ring_frames
+        self.file_ns, self.ring_bytes = int(file_s * 1e9), ring_bytes
         self.trouble: str | None = None
         self.merged = 0
         self.bytes_written = 0
         self.synced_seq = 0
         self._number = number
         self._waiting: deque[Frame] = deque()
+        self._held_bytes = 0
         self._changed = threading.Condition()
         self._closing = False
         self._rotate = False
         self._fd: int | None = None
-        self._opened = 0.0
+        self._opened_ns = 0
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -70,11 +70,14 @@ class JournalWriter:
         """Hand over a frame. Never blocks and never fails."""
         with self._changed:
             self._waiting.append(frame)
-            while len(self._waiting) > self.ring_frames:
-                # the very first may be in the writer's hands: the two behind it become one
+            self._held_bytes += frame.nbytes
+            # the first may be in the writer's hands, and the last is the newest: those between give way
+            while self._held_bytes > self.ring_bytes and len(self._waiting) > 3:
                 first, second, third = self._waiting.popleft(), self._waiting.popleft(), self._waiting.popleft()
-                self._waiting.appendleft(merge(second, third))
+                one = merge(second, third)
+                self._waiting.appendleft(one)
                 self._waiting.appendleft(first)
+                self._held_bytes += one.nbytes - second.nbytes - third.nbytes
                 self.merged += 1
             self._changed.notify_all()
 
@@ -116,11 +119,12 @@ class JournalWriter:
             self.trouble = None
             with self._changed:
                 self._waiting.popleft()
+                self._held_bytes -= frame.nbytes
                 self._changed.notify_all()
         self._close_file()
 
     def _write(self, frame: Frame) -> None:
-        if self._fd is None or self._rotate or time.monotonic() - self._opened >= self.file_s:
+        if self._fd is None or self._rotate or frame.at.boot_ns - self._opened_ns >= self.file_ns:
             self._close_file()
             self._open(frame)
         assert self._fd is not None
@@ -145,7 +149,7 @@ class JournalWriter:
             os.close(fd)
             (self.folder / name).unlink(missing_ok=True)
             raise
-        self._fd, self._opened, self._rotate = fd, time.monotonic(), False
+        self._fd, self._opened_ns, self._rotate = fd, frame.at.boot_ns, False
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)

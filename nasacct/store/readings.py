@@ -70,7 +70,7 @@ class Readings:
 
 def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, Readings]:
     """All streams' readings of one journal file, up to the head of the `following` one if that is given."""
-    builders = {name: _Builder(stream) for name, stream in STREAMS.items()}
+    builders = {name: _Builder(stream, journal.origin.boot_id) for name, stream in STREAMS.items()}
     for name, last in journal.carry.rows.items():
         sids = last.sids()
         subjects = [journal.carry.live.get(s) for s in sids.tolist()]
@@ -82,6 +82,8 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
     monitors: dict[str, Subject] = {}
     by_source = _by_source(builders)
     subjects_by_sid = dict(journal.carry.live)
+    # a late source's births come a frame or more before its batch
+    fresh: dict[str, list[Subject]] = {}
     for subject in journal.carry.live.values():
         for builder in by_source.get(subject.source, ()):
             builder.know(subject)
@@ -89,12 +91,12 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
         if following and following.origin.run == journal.origin.run and frame.seq >= following.first_seq:
             break
         subjects_by_sid.update((s.sid, s) for s in frame.births)
-        fresh: dict[str, list[Subject]] = {}
         for subject in frame.births:
             fresh.setdefault(subject.source, []).append(subject)
         for batch in frame.batches:
+            born = fresh.pop(batch.source, [])
             for builder in by_source.get(batch.source, ()):
-                builder.batch(batch, fresh.get(batch.source, []), subjects_by_sid)
+                builder.batch(batch, born, subjects_by_sid)
             if batch.listed is not None:
                 monitor = monitors.get(batch.source)
                 if monitor is None:
@@ -134,6 +136,7 @@ class _Builder:
     """Gathers one stream's rows of one file; `last_*` are by subject index."""
 
     stream: Stream
+    boot_id: str
     subjects: list[Subject] = field(default_factory=list)
     chunks: list[_Chunk] = field(default_factory=list)
     index: dict[object, int] = field(default_factory=dict)
@@ -143,6 +146,7 @@ class _Builder:
     ended: set[int] = field(default_factory=set)
     has: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     last_cycle: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    last_wall: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last_boot: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last_values: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
@@ -155,6 +159,7 @@ class _Builder:
                 grow = max(64, at)
                 self.has = np.concatenate([self.has, np.zeros(grow, bool)])
                 self.last_cycle = np.concatenate([self.last_cycle, np.full(grow, -1, np.int64)])
+                self.last_wall = np.concatenate([self.last_wall, np.zeros(grow, np.int64)])
                 self.last_boot = np.concatenate([self.last_boot, np.zeros(grow, np.int64)])
                 blank = np.full((grow, self.stream.width), ABSENT, np.int64)
                 self.last_values = np.concatenate([self.last_values.reshape(-1, self.stream.width), blank])
@@ -172,7 +177,8 @@ class _Builder:
         rows = np.asarray(values, np.int64)
         kinds = np.full(n, kind, np.uint8)
         self.chunks.append(_Chunk(who, walls, boots, kinds, np.full(n, cycle, np.int64), rows))
-        self.last_cycle[who], self.last_boot[who], self.last_values[who] = cycle, boots, rows
+        self.last_cycle[who], self.last_values[who] = cycle, rows
+        self.last_wall[who], self.last_boot[who] = walls, boots
         self.has[who] = True
 
     def carry(
@@ -210,9 +216,18 @@ class _Builder:
             if at not in self.ended and self.has[at] and (owned or self.last_values[at].any()):
                 who = np.array([at], np.int32)
                 self._hold(who, cycle - 1)
-                lost = np.full((1, self.stream.width), ABSENT, np.int64)
-                self.add(who, batch.at.wall_ns, batch.at.boot_ns, LOST, cycle, lost)
+                self._lose(at, batch.at, cycle)
             self.ended.add(at)
+
+    def _lose(self, at: int, ended: Instant, cycle: int) -> None:
+        """An end without a final reading. An epoch of an earlier boot ended, at the latest, when this boot began."""
+        other_boot = self.boot_id not in self.subjects[at].epoch
+        wall = max(ended.wall_ns - (ended.boot_ns if other_boot else 0), int(self.last_wall[at]))
+        elapsed = wall - int(self.last_wall[at])
+        if not other_boot:
+            elapsed = max(elapsed, ended.boot_ns - int(self.last_boot[at]))
+        lost = np.full((1, self.stream.width), ABSENT, np.int64)
+        self.add(np.array([at], np.int32), wall, int(self.last_boot[at]) + elapsed, LOST, cycle, lost)
 
     def _at(self, sid: int, by_sid: dict[int, Subject]) -> int:
         at = self.by_sid.get(sid)

@@ -1,0 +1,205 @@
+"""The collector: a clock, the sampler and the journal's writer, until somebody says stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from nasacct import __version__
+from nasacct.collect import logs
+from nasacct.collect.live import Live
+from nasacct.collect.loop import Loop
+from nasacct.collect.notify import Notifier
+from nasacct.collect.rehearsal import Rehearsal
+from nasacct.collect.sampler import Sampler
+from nasacct.collect.sources import Finals, build
+from nasacct.collect.watch import LinkEnded, ServerEnded, ServersChanged, Watch
+from nasacct.errors import OK, NasacctError
+from nasacct.store import journal
+from nasacct.store import root as store_root
+from nasacct.store.journal_writer import JournalWriter
+from nasacct.store.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from nasacct.collect.machine import Listing
+    from nasacct.config import Config
+    from nasacct.store.frame import Frame
+
+log = logging.getLogger(__name__)
+
+#: Servers are listed anew this often even when nothing was heard of a change.
+RELIST_S = 60.0
+#: How long the end waits for the disk.
+FLUSH_S = 20.0
+
+
+def rehearse(config: Config, for_s: float) -> Rehearsal:
+    """Read for so long and write nothing."""
+    logs.begin(logging.WARNING)
+    found = Rehearsal(config.interval_s)
+    with Collector(config, Live(config), found.take) as collector:
+        Loop(config.interval_s, collector.tick, collector.watch, collector.changed).run(for_s)
+        found.servers, found.notes = collector.count, collector.notes
+    return found
+
+
+def run(config: Config, *, volatile: bool = False, reload: Callable[[], Config] | None = None) -> int:
+    """Collect until SIGTERM or SIGINT; gives back the exit status.
+
+    SIGHUP asks `reload` for the configuration and begins anew with it, in the same process and where the last run
+    ended. Raises NasacctError when the store must not or cannot be used.
+    """
+    logs.begin()
+    notifier = Notifier()
+    while True:
+        if config.mountpoint is not None and not _mounted(config.mountpoint):
+            return OK
+        store_root.prepare(config.root, volatile=volatile, reader_group=config.reader_group)
+        with store_root.lock(config.root, config.node, "collect"):
+            again = _collect(config, notifier)
+        if not again:
+            return OK
+        notifier.send("RELOADING=1")
+        try:
+            config = reload() if reload else config
+            log.info("configuration read again")
+        except NasacctError as err:
+            log.error("the configuration stays as it was: %s", err)
+
+
+def _collect(config: Config, notifier: Notifier) -> bool:
+    """One run, until it is to end (False) or to begin again with a new configuration (True)."""
+    folder = config.root / f"node={config.node}" / "journal"
+    folder.mkdir(mode=0o750, exist_ok=True)
+    standing, number = recover(folder)
+    machine = Live(config)
+    interval_ns = int(config.interval_s * 1e9)
+    origin = journal.Origin(config.node, machine.boot_id, uuid.uuid4().hex, machine.kernel, __version__, interval_ns)
+    minutes, ring = config.store.journal_minutes, config.store.ring_mib
+    writer = JournalWriter(folder, origin, standing, number=number, file_s=minutes * 60, ring_bytes=ring << 20)
+    with Collector(config, machine, writer.put, standing) as collector:
+        ready = False
+        again = False
+
+        def tick() -> None:
+            nonlocal ready
+            collector.tick()
+            if not ready:
+                ready = True
+                notifier.send("READY=1")
+                log.info("collecting node=%s root=%s servers=%d", config.node, config.root, collector.count)
+            # not before the cycle: a cycle that hangs must be seen
+            notifier.send("WATCHDOG=1")
+
+        def reload() -> None:
+            nonlocal again
+            again = True
+            loop.stop()
+
+        loop = Loop(config.interval_s, tick, collector.watch, collector.changed, reload)
+        loop.run()
+        collector.tick()
+        if not again:
+            notifier.send("STOPPING=1")
+        if not writer.close(FLUSH_S):
+            log.error("ended with %d cycles not on the disk: %s", writer.waiting, writer.trouble)
+    return again
+
+
+def recover(folder: Path) -> tuple[Standing, int]:
+    """What stood when the last run ended, and the number for the next file; unreadable files are passed over."""
+    files = journal.files(folder)
+    number = journal.number_of(files[-1]) + 1 if files else 1
+    for path in reversed(files):
+        try:
+            found = journal.read(path)
+        except (journal.JournalError, OSError) as err:
+            log.error("%s; going on from the file before it", err)
+            continue
+        if found.trouble:
+            log.warning("%s ends with a %s; what is whole before it counts", path.name, found.trouble)
+        return found.standing(), number
+    return Standing(), number
+
+
+class Collector:
+    """The machine, the sampler over it and the watch beside it; frames go to `take`."""
+
+    def __init__(
+        self, config: Config, machine: Live, take: Callable[[Frame], None], standing: Standing | None = None
+    ) -> None:
+        self.machine, self.take = machine, take
+        self.watch = Watch(config.servers.exportfs)
+        self.sampler = Sampler(
+            self.machine,
+            standing or Standing(),
+            lambda admit: build(admit, config),
+            deadline_s=config.sources.deadline_ms / 1000,
+        )
+        self.finals = Finals(self.sampler)
+        self._listing: Listing | None = None
+        self._listed_at = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many servers live."""
+        return len(self._listing.servers) if self._listing else 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What the last listing could not read, in sentences."""
+        return list(self._listing.notes) if self._listing else []
+
+    def tick(self) -> None:
+        """One cycle."""
+        self.changed()
+        listing = self._listing
+        if listing is None or not listing.complete or time.monotonic() - self._listed_at > RELIST_S:
+            listing = self._list()
+        self.take(self.sampler.cycle(listing))
+
+    def changed(self) -> None:
+        """Take what the watch has: last readings of what ended, a new listing when servers came or went."""
+        relist = False
+        for event in self.watch.poll(0):
+            frame: Frame | None = None
+            if isinstance(event, ServerEnded):
+                frame = self.finals.server(event.server)
+                relist = True
+            elif isinstance(event, LinkEnded):
+                frame = self.finals.link_event(event)
+            elif isinstance(event, ServersChanged):
+                relist = True
+            if frame is not None:
+                self.take(frame)
+        if relist:
+            self._list()
+
+    def _list(self) -> Listing:
+        before = set(self.notes)
+        listing = self.machine.servers()
+        for note in listing.notes:
+            if note not in before:
+                log.warning("%s", note)
+        self.watch.servers(listing.servers)
+        self._listing, self._listed_at = listing, time.monotonic()
+        return listing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sampler.end()
+        self.watch.close()
+        self.machine.close()
+
+
+def _mounted(mountpoint: Path) -> bool:
+    stop = threading.Event()
+    return store_root.wait_for_mount(mountpoint, stop, log.info)

@@ -1,0 +1,147 @@
+"""The recorder: what a collector would read here, as raw text in a recording."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from nasacct import __version__
+from nasacct.collect import logs, recording
+from nasacct.collect.live import Live
+from nasacct.collect.loop import Loop
+from nasacct.collect.recorded import FAILED, HOST_FILES, server_out
+from nasacct.collect.watch import LinkEnded, ServerEnded, ServersChanged, Watch
+
+if TYPE_CHECKING:
+    from nasacct.collect.machine import Listing, Server
+    from nasacct.config import Config
+
+log = logging.getLogger(__name__)
+
+
+def record(config: Config, path: Path, for_s: float | None = None) -> int:
+    """Record into `path` until SIGTERM, or for so long; gives back how many lines were written.
+
+    Raises NasacctError when the file exists or cannot be made.
+    """
+    logs.begin()
+    file = recording.RecordingFile(path)
+    try:
+        with Recorder(config, Live(config), file) as recorder:
+            Loop(config.interval_s, recorder.tick, recorder.watch, recorder.changed).run(for_s)
+    finally:
+        file.close()
+    return file.lines
+
+
+class Recorder:
+    """Writes a static line at the start and whenever it changed, a line a cycle, and a line for every end."""
+
+    def __init__(self, config: Config, machine: Live, file: recording.RecordingFile) -> None:
+        self.config, self.machine, self.file = config, machine, file
+        self.watch = Watch(config.servers.exportfs)
+        self._began = time.monotonic()
+        self._cycles = 0
+        self._listing: Listing | None = None
+        self._static: dict[str, Any] = {}
+
+    def tick(self) -> None:
+        """One cycle."""
+        self.changed()
+        listing = self._listing or self._list()
+        self._write_static(listing)
+        row = {"n": self._cycles, **self._times(), "host": self._host(), "servers": {}}
+        began = time.monotonic()
+        for server in listing.servers:
+            row["servers"][server.name] = {"t": self._t(), "rpc_nfsd": self._nfsd(server)}
+        row["took"] = round(time.monotonic() - began, 6)
+        self.file.write(row)
+        self._cycles += 1
+
+    def changed(self) -> None:
+        """Write what the watch has noticed since."""
+        relist = False
+        for event in self.watch.poll(0):
+            if isinstance(event, ServerEnded):
+                # read before anything else: the counters live only as long as the namespace is being torn down
+                text = self._nfsd(event.server)
+                about = {"server": event.server.name, **server_out(event.server), "rpc_nfsd": text}
+                self.file.write({"event": "server_ended", **self._times(), **about})
+                relist = True
+            elif isinstance(event, LinkEnded):
+                self.file.write({"event": "link_ended", **self._times(), **event.recorded(self.machine.boot_id)})
+                relist = True
+            elif isinstance(event, ServersChanged):
+                relist = True
+        if relist:
+            self._list()
+
+    def _list(self) -> Listing:
+        self._listing = self.machine.servers()
+        self.watch.servers(self._listing.servers)
+        for note in self._listing.notes:
+            log.warning("%s", note)
+        return self._listing
+
+    def _write_static(self, listing: Listing) -> None:
+        links = self.machine.links()
+        static = {
+            "recording": recording.VERSION,
+            "nasacct": __version__,
+            "node": self.config.node,
+            "boot_id": self.machine.boot_id,
+            "kernel": self.machine.kernel,
+            "interval_s": self.config.interval_s,
+            "complete": listing.complete,
+            "servers": {s.name: server_out(s) for s in listing.servers},
+            "links": dict(zip(links.names, links.epochs, strict=True)),
+            "disks": [
+                {
+                    "device": d.device,
+                    "identity": d.identity,
+                    "epoch": d.epoch,
+                    "rotational": d.rotational,
+                    "about": d.about,
+                }
+                for d in self.machine.disks()
+            ],
+            "mountinfo": Path("/proc/self/mountinfo").read_text(errors="replace"),
+            "config": self.config.model_dump(mode="json", exclude={"root"}),
+        }
+        if static != self._static:
+            self._static = static
+            self.file.write({"static": static, **self._times()})
+
+    def _host(self) -> dict[str, str]:
+        names = {**{key: path for path, key in HOST_FILES.items()}, "net_dev": "proc/net/dev"}
+        return {key: text for key, path in names.items() if (text := self._file(path)) is not None}
+
+    def _file(self, path: str) -> str | None:
+        try:
+            return self.machine.file(path).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        except OSError as err:
+            return f"{FAILED}{err.strerror}"
+
+    def _nfsd(self, server: Server) -> str:
+        try:
+            return self.machine.nfsd(server).decode("utf-8", "replace")
+        except OSError as err:
+            return f"{FAILED}{err.strerror}"
+
+    def _times(self) -> dict[str, float | int]:
+        at = self.machine.now()
+        return {"t": self._t(), "wall": round(at.wall_ns / 1e9, 6), "boot_ns": at.boot_ns}
+
+    def _t(self) -> float:
+        return round(time.monotonic() - self._began, 6)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.watch.close()
+        self.machine.close()

@@ -1,0 +1,199 @@
+"""A machine played from a recording: the same protocol as the live one, so that the same sources read it.
+
+Recordings of `nasacct record` carry static lines that name every epoch. Older ones do not: then a server, a link and
+a disk each have one epoch that ends where one of its counters falls. That guess is made here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasacct.collect import net_dev
+from nasacct.collect.machine import LINK_COLUMNS, Disk, Export, LinkCounters, Listing, Server
+from nasacct.store.frame import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Host files of a recording, by the path under which sources ask for them.
+HOST_FILES = {
+    "proc/diskstats": "diskstats",
+    "proc/pressure/io": "psi_io",
+    "proc/stat": "stat",
+    "proc/meminfo": "meminfo",
+    "proc/loadavg": "loadavg",
+    "proc/uptime": "uptime",
+}
+#: What a recording holds where reading failed: this and the reason.
+FAILED = "!"
+
+
+class Recorded:
+    """The machine at the line that `play` was given last; `name` stands in epochs that the recording has not."""
+
+    def __init__(self, name: str, node: str) -> None:
+        self.node, self.boot_id, self.kernel = node, f"recording {name}", ""
+        self._row: dict[str, Any] = {}
+        self._static: dict[str, Any] = {}
+        self._fallen = _Falls()
+
+    def play(self, row: dict[str, Any]) -> None:
+        """Go on to this line; a static one stays in force until the next."""
+        if "static" in row:
+            self._static = row["static"]
+            self.boot_id = self._static.get("boot_id", self.boot_id)
+            self.kernel = self._static.get("kernel", self.kernel)
+        else:
+            self._row = row
+
+    @property
+    def interval_s(self) -> float | None:
+        """The recording's own sampling interval, None when it does not say."""
+        return self._static.get("interval_s")
+
+    def now(self) -> Instant:
+        """The line's own times; without CLOCK_BOOTTIME the seconds since the recording began stand for it."""
+        wall = round(self._row["wall"] * 1e6) * 1000
+        boot = self._row.get("boot_ns")
+        return Instant(wall, round(self._row["t"] * 1e6) * 1000 if boot is None else boot)
+
+    def servers(self) -> Listing:
+        """Who is in the line; with static lines, under the epochs those give."""
+        found = []
+        static = self._static.get("servers")
+        for name, entry in self._row.get("servers", {}).items():
+            if static is not None:
+                if name in static:
+                    found.append(server_in(name, static[name]))
+                continue
+            text = entry.get("rpc_nfsd", "")
+            life = self._fallen.life(f"server {name}", _cumulative_nfsd(text))
+            link = f"{name}/{_inner_link(entry)}" if "net_dev" in entry else None
+            found.append(Server(name, f"{self.boot_id}/server {name} {life}", link=link))
+        return Listing(tuple(found))
+
+    def nfsd(self, server: Server) -> bytes:
+        """The server's recorded text."""
+        return _text(self._row["servers"].get(server.name, {}).get("rpc_nfsd"), server.name)
+
+    def links(self) -> LinkCounters:
+        """The host's interfaces; without static lines the servers' own ones, seen from the other end."""
+        static = self._static.get("links")
+        if static is not None:
+            rows = net_dev.parse(_text(self._row["host"].get("net_dev"), "net_dev")).links
+            known = [(n, v) for n, v in rows.items() if n in static]
+            return _counters([(n, static[n], _host_view(v)) for n, v in known])
+        found = []
+        for name, entry in self._row.get("servers", {}).items():
+            if "net_dev" not in entry:
+                continue
+            inner = _inner_link(entry)
+            values = net_dev.parse(_text(entry["net_dev"], "net_dev")).links[inner]
+            view = _other_end(_host_view(values))
+            life = self._fallen.life(f"link {name}", view[:4])
+            found.append((f"{name}/{inner}", f"{self.boot_id}/link {name} {life}", view))
+        return _counters(found)
+
+    def file(self, path: str) -> bytes:
+        """A recorded file of the host; FileNotFoundError when the recording has none."""
+        key = HOST_FILES.get(path)
+        return _text(self._row.get("host", {}).get(key) if key else None, path)
+
+    def disks(self) -> list[Disk]:
+        """The disks of the static lines, else every device in the recorded diskstats under its name."""
+        static = self._static.get("disks")
+        if static is not None:
+            return [Disk(d["device"], d["identity"], d["epoch"], d.get("rotational")) for d in static]
+        found = []
+        for line in self.file("proc/diskstats").decode().splitlines():
+            words = line.split()
+            # 0-2 major, minor, name; reads and writes completed are the 1st and 5th number
+            life = self._fallen.life(f"disk {words[2]}", [int(words[3]), int(words[7])])
+            found.append(Disk(words[2], words[2], f"{self.boot_id}/disk {words[2]} {life}"))
+        return found
+
+
+class _Falls:
+    """Counts, for recordings without epochs, how often something's counters fell."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, list[int]]] = {}
+
+    def life(self, what: str, counters: Iterable[int]) -> int:
+        now = list(counters)
+        life, before = self._last.get(what, (1, now))
+        if any(a < b for a, b in zip(now, before, strict=False)):
+            life += 1
+        self._last[what] = life, now or before
+        return life
+
+
+def server_in(name: str, data: dict[str, Any]) -> Server:
+    """A server as a static line has it."""
+    about = {k: data[k] for k in ("cookie", "found", "born_ns") if k in data}
+    exports = tuple(Export(*e) for e in data.get("exports", ()))
+    return Server(
+        name,
+        data["epoch"],
+        pid=data.get("pid"),
+        link=data.get("link"),
+        namespace=data.get("namespace"),
+        address=data.get("address"),
+        exports=exports,
+        about=about,
+    )
+
+
+def server_out(server: Server) -> dict[str, Any]:
+    """A server as a static line has it."""
+    return {
+        "epoch": server.epoch,
+        "pid": server.pid,
+        "link": server.link,
+        "namespace": server.namespace,
+        "address": server.address,
+        "exports": [[e.directory, e.path, e.host, e.options] for e in server.exports],
+        **server.about,
+    }
+
+
+def _text(value: Any, what: str) -> bytes:
+    if not isinstance(value, str):
+        raise FileNotFoundError(errno.ENOENT, "not in the recording", what)
+    if value.startswith(FAILED):
+        raise OSError(errno.EIO, value[len(FAILED) :], what)
+    return value.encode()
+
+
+def _cumulative_nfsd(text: str) -> list[int]:
+    """The 64-bit counters whose fall tells a new life: rc and io."""
+    found: list[int] = []
+    for line in text.splitlines():
+        word, *numbers = line.split()
+        if word in ("rc", "io"):
+            found += [int(n) for n in numbers if n.isdecimal()]
+    return found
+
+
+def _inner_link(entry: dict[str, Any]) -> str:
+    """The server's own interface: the first that is not the loopback."""
+    links = net_dev.parse(_text(entry.get("net_dev"), "net_dev")).links
+    return next((n for n in links if n != "lo"), "lo")
+
+
+def _host_view(values: dict[str, int]) -> list[int]:
+    """Values of a /proc/net/dev line in the order of LINK_COLUMNS."""
+    return [values[c] for c in LINK_COLUMNS]
+
+
+def _other_end(view: list[int]) -> list[int]:
+    """What the other end of the veth counts: its received is this one's sent."""
+    return [view[i ^ 1] for i in range(len(view))]
+
+
+def _counters(found: list[tuple[str, str, list[int]]]) -> LinkCounters:
+    values = np.array([v for _, _, v in found], np.int64).reshape(len(found), len(LINK_COLUMNS))
+    return LinkCounters([n for n, _, _ in found], [e for _, e, _ in found], values)

@@ -1,0 +1,186 @@
+"""One cycle as one function: every source reads, and what changed becomes a frame.
+
+The sampler alone knows which epochs were seen before: it gives subjects their `sid`, decides from each source's last
+complete listing whether an epoch can have begun since (`Subject.after`), and tells who has ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from nasacct.collect.lane import Lane
+from nasacct.store.frame import Batch, Frame, Instant, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from nasacct.collect.machine import Listing, Machine
+    from nasacct.store.standing import Standing
+
+log = logging.getLogger(__name__)
+
+#: An epoch that began this long before a listing in which it was absent was overlooked then, not born later.
+OVERLOOKED_NS = 30_000_000_000
+
+
+class Source(Protocol):
+    """One thing that is read each cycle."""
+
+    name: str
+
+    def read(self, machine: Machine, listing: Listing) -> Batch:
+        """Read everything once; what fails for one subject goes to `Batch.failed`."""
+        ...
+
+
+@dataclass(slots=True)
+class _Runner:
+    source: Source
+    lane: Lane
+    late: int = 0
+    live: dict[int, Subject] = field(default_factory=dict)
+
+
+class Sampler:
+    """Turns the machine into frames.
+
+    `standing` is what stood when the last run ended (empty on a new store); it is only read, here. `build` makes the
+    sources, given the function by which they have new subjects admitted. `deadline_s` is how long one source may
+    keep a cycle waiting.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        standing: Standing,
+        build: Callable[[Callable[[Subject], int]], Iterable[Source]],
+        *,
+        deadline_s: float = 2.0,
+    ) -> None:
+        self.machine, self.deadline_s = machine, deadline_s
+        self._lock = threading.Lock()
+        self._listings = dict(standing.listings)
+        self._carried = {s.identity: s for s in standing.live.values()}
+        self._after = {(s.source, s.epoch): s.after for s in standing.live.values()}
+        self._seen = {(s.source, s.epoch) for s in standing.live.values()}
+        self._next_sid = max(standing.live, default=0) + 1
+        self._births: list[Subject] = []
+        self._seq = 0
+        self._runners = [_Runner(s, Lane(s.name)) for s in build(self.admit)]
+        for runner in self._runners:
+            runner.live = {s.sid: s for s in standing.live.values() if s.source == runner.source.name}
+
+    @property
+    def sources(self) -> list[Source]:
+        """The sources in the order in which they are started."""
+        return [r.source for r in self._runners]
+
+    def admit(self, subject: Subject) -> int:
+        """Give the subject its sid; one that stood before keeps its own, and is no birth.
+
+        Called by sources, on any thread, once for each new subject and before rows name it.
+        """
+        with self._lock:
+            carried = self._carried.pop(subject.identity, None)
+            if carried is not None:
+                subject.sid, subject.after = carried.sid, carried.after
+                self._runner(subject.source).live[subject.sid] = subject
+                return subject.sid
+            subject.sid = self._next_sid
+            self._next_sid += 1
+            subject.after = self._absent_since(subject)
+            self._births.append(subject)
+            return subject.sid
+
+    def _absent_since(self, subject: Subject) -> int | None:
+        life = subject.source, subject.epoch
+        if life in self._seen:
+            # the same counters under other keys, or back after an absence: they did not begin again
+            return self._after.get(life)
+        self._seen.add(life)
+        listing = self._listings.get(subject.source)
+        after = listing.wall_ns if listing else None
+        born = subject.about.get("born_ns")
+        if after is not None and isinstance(born, int) and born < after - OVERLOOKED_NS:
+            log.warning("%s %s lived before it was first listed: its first reading is a baseline", *life)
+            after = None
+        self._after[life] = after
+        return after
+
+    def cycle(self, listing: Listing) -> Frame:
+        """Read every source once. Takes at most the deadline, however many of them hang."""
+        at = self.machine.now()
+        until = time.monotonic() + self.deadline_s
+        for runner in self._runners:
+            if runner.lane.idle:
+                runner.lane.start(lambda s=runner.source: s.read(self.machine, listing))  # type: ignore[misc]
+        batches = []
+        for runner in self._runners:
+            batch = self._wait(runner, until)
+            if batch is not None:
+                batches.append(batch)
+        return self._frame(at, batches)
+
+    def _wait(self, runner: _Runner, until: float) -> Batch | None:
+        name = runner.source.name
+        try:
+            batch = runner.lane.wait(until - time.monotonic())
+        except OSError as err:
+            batch = Batch(name, self.machine.now(), list(runner.live.values()), complete=False, note=str(err))
+            batch.failed = dict.fromkeys(runner.live.values(), batch.note)
+        except Exception as err:
+            log.exception("source %s failed", name)
+            batch = Batch(name, self.machine.now(), list(runner.live.values()), complete=False, note=repr(err))
+            batch.failed = dict.fromkeys(runner.live.values(), batch.note)
+        if batch is None:
+            if not runner.late:
+                log.warning("source %s is late; the cycle goes on without it", name)
+            runner.late += 1
+            return None
+        batch.late, runner.late = runner.late, 0
+        self._account_listing(runner, batch)
+        return batch
+
+    def _account_listing(self, runner: _Runner, batch: Batch) -> None:
+        """Who ended since the last listing, and who is alive though this listing could not show them."""
+        if batch.listed is None:
+            return
+        listed = {s.sid: s for s in batch.listed}
+        if batch.complete:
+            batch.ended += [s for sid, s in runner.live.items() if sid not in listed]
+            runner.live = listed
+            with self._lock:
+                self._listings[runner.source.name] = batch.at
+                self._carried = {k: s for k, s in self._carried.items() if s.source != runner.source.name}
+        else:
+            for sid, subject in runner.live.items():
+                if sid not in listed:
+                    batch.failed[subject] = "not listed"
+            runner.live.update(listed)
+
+    def finals(self, batches: Iterable[Batch | None]) -> Frame | None:
+        """A frame of last readings taken between two cycles; None when there are none."""
+        found = [b for b in batches if b is not None]
+        for batch in found:
+            runner = self._runner(batch.source)
+            for subject in batch.ended:
+                runner.live.pop(subject.sid, None)
+        return self._frame(self.machine.now(), found) if found else None
+
+    def end(self) -> None:
+        """Let the lanes' threads go."""
+        for runner in self._runners:
+            runner.lane.end()
+
+    def _runner(self, name: str) -> _Runner:
+        return next(r for r in self._runners if r.source.name == name)
+
+    def _frame(self, at: Instant, batches: list[Batch]) -> Frame:
+        with self._lock:
+            births, self._births = self._births, []
+        self._seq += 1
+        return Frame(self._seq, at, batches, births)
