@@ -1,31 +1,27 @@
-"""The configuration: one TOML file, every key also an environment variable, the command line above both.
-
-A key `servers.exportfs` is `exportfs` in the table `[servers]`, the variable NASACCT_SERVERS__EXPORTFS, and in an error
-it is named with its value, where it was said and what would be right. deploy/nasacct.toml shows every key.
-"""
+"""What can be configured: every key, its type, its default and what is right for it, in the words of an error."""
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-from nasacct import environment
-from nasacct.errors import ConfigError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic.fields import FieldInfo
 
-#: Read when neither --config nor NASACCT_CONFIG names another file and it exists.
-DEFAULT_PATH = Path("/etc/nasacct.toml")
 #: Where the store is by default when run as root.
 SYSTEM_ROOT = Path("/var/lib/nasacct")
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
@@ -66,11 +62,13 @@ def _default_node() -> str:
 AbsolutePath = Annotated[Path, BeforeValidator(_said), AfterValidator(_absolute)]
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """One table of the file: frozen, without unknown keys; a value of another type is not converted."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, strict=True)
 
 
-class StaticServer(_Table):
+class StaticServer(Table):
     """One NFS server that discovery does not find: its name and a process or a namespace it lives in."""
 
     name: str = Field(description="the server's name: letters, digits, . _ -", pattern=f"^{_NAME}$")
@@ -89,7 +87,7 @@ class StaticServer(_Table):
         return self
 
 
-class Servers(_Table):
+class Servers(Table):
     """Where NFS servers are looked for."""
 
     exportfs: AbsolutePath | None = Field(
@@ -110,7 +108,7 @@ class Servers(_Table):
     )
 
 
-class Links(_Table):
+class Links(Table):
     """Which interfaces are recorded beside the servers' own."""
 
     uplinks: tuple[str, ...] = Field(
@@ -118,7 +116,7 @@ class Links(_Table):
     )
 
 
-class Disks(_Table):
+class Disks(Table):
     """Which block devices are recorded; shell patterns of device names."""
 
     include: tuple[str, ...] = Field(
@@ -127,7 +125,7 @@ class Disks(_Table):
     exclude: tuple[str, ...] = Field(default=(), description='a list of patterns such as ["nbd*"]', strict=False)
 
 
-class Sources(_Table):
+class Sources(Table):
     """What is read, and how long reading may take."""
 
     enabled: tuple[Source, ...] = Field(
@@ -138,7 +136,7 @@ class Sources(_Table):
     )
 
 
-class Store(_Table):
+class Store(Table):
     """How long what is kept, and the bounds that unknown bytes get."""
 
     journal_minutes: int = Field(default=15, description="a whole number of minutes from 1 to 60", ge=1, le=60)
@@ -153,7 +151,7 @@ class Store(_Table):
     )
 
 
-class Config(_Table):
+class Config(Table):
     """Everything that can be configured, checked."""
 
     root: AbsolutePath = Field(
@@ -181,6 +179,17 @@ class Config(_Table):
     disks: Disks = Field(default=Disks(), description="a table")
     sources: Sources = Field(default=Sources(), description="a table")
     store: Store = Field(default=Store(), description="a table")
+    _origin: tuple[Path | None, dict[str, Any]] = PrivateAttr(default_factory=lambda: (None, {}))
+
+    def model_post_init(self, context: Any) -> None:
+        """Remember where it came from."""
+        if context is not None:
+            self._origin = context
+
+    @property
+    def origin(self) -> tuple[Path | None, dict[str, Any]]:
+        """The file it came from and the command line's values over it."""
+        return self._origin
 
     @property
     def tz(self) -> ZoneInfo:
@@ -192,84 +201,8 @@ def keys(table: type[BaseModel] = Config, above: str = "") -> dict[str, FieldInf
     """Every key with its dots -> its field, in the order of the model."""
     found: dict[str, FieldInfo] = {}
     for name, info in table.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, _Table):
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Table):
             found |= keys(info.annotation, f"{above}{name}.")
         else:
             found[above + name] = info
     return found
-
-
-def load(
-    path: Path | None = None,
-    environ: Mapping[str, str] = os.environ,
-    overrides: Mapping[str, Any] | None = None,
-) -> Config:
-    """The configuration of the file, the environment above it and `overrides` (by dotted key; None = unsaid) on top.
-
-    Without `path`, the file is the one NASACCT_CONFIG names, else /etc/nasacct.toml if it exists. ConfigError for a
-    missing or broken file, an unknown key and a wrong value.
-    """
-    if path is None and environ.get("NASACCT_CONFIG"):
-        path = Path(environ["NASACCT_CONFIG"])
-    elif path is None and DEFAULT_PATH.exists():
-        path = DEFAULT_PATH
-    values = _from_file(path) if path else {}
-    said_in: dict[str, str] = {}
-    for key, value, name in environment.values(environ, keys()):
-        _put(values, key, value)
-        said_in[key] = f"in the environment variable {name}"
-    for key, value in (overrides or {}).items():
-        if value is not None:
-            _put(values, key, value)
-            said_in[key] = "on the command line"
-    values.setdefault("root", default_root(environ))
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_sentence(error, said_in, f"in {path}" if path else "by default")) from None
-
-
-def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_bytes().decode())
-    except FileNotFoundError:
-        raise ConfigError(f"there is no configuration file {path}; make one or name another with --config") from None
-    except OSError as error:
-        raise ConfigError(f"the configuration {path} cannot be read ({error.strerror}); check its mode") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text at byte {error.start}; a configuration is TOML") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}; mend that line") from None
-
-
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    *tables, last = key.split(".")
-    for table in tables:
-        values = values.setdefault(table, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"{table} is not a table, but {key} belongs into it; write [{table}]")
-    values[last] = value
-
-
-def _sentence(error: ValidationError, said_in: Mapping[str, str], otherwise: str) -> str:
-    first = error.errors(include_url=False)[0]
-    place = [part for part in first["loc"] if isinstance(part, str)]
-    known = keys()
-    # the longest known key that the place starts with: unions and lists add parts of their own behind it
-    key = next((k for n in range(len(place), 0, -1) if (k := ".".join(place[:n])) in known), ".".join(place))
-    where = said_in.get(key, otherwise)
-    if first["type"] == "extra_forbidden" and ".".join(place) not in known:
-        near = difflib.get_close_matches(".".join(place), [*known, *Config.model_fields], 1)
-        mend = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-        return f"unknown key {'.'.join(place)} {where}; {mend}"
-    description = known[key].description if key in known else "a table, written as [" + key + "]"
-    # pydantic's own reasons repeat the description in programmers' words; those of the validators above do not
-    reason = f" ({first['msg'].removeprefix('Value error, ')})" if first["type"] == "value_error" else ""
-    return f"{key} = {_shown(first['input'])} {where} is not valid{reason}; say {description}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, _Table):
-        value = value.model_dump(exclude_none=True)
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
