@@ -1,0 +1,68 @@
+# make demo    set up, replay a real recording, ask who used the NAS
+# make test    set up, lint, types and every test
+# make lint    only style, types and the direction of imports
+# make bench   side-by-side measurements        make lab    a shell in the virtual machine with real NFS servers
+# make soak    a long run under load            make docs   write docs/cli.md anew from the commands
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench lab soak docs packages clean
+
+# the first Python on the PATH that is new enough
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+RECORDING ?= tests/fixtures/recordings/demo/recording.jsonl.zst
+STORE := build/demo
+
+demo: $(READY)
+	@test -f $(RECORDING) || { echo "there is no recording $(RECORDING); name one with make demo RECORDING=FILE" >&2; exit 66; }
+	@rm -rf $(STORE) && mkdir -p $(dir $(STORE))
+	$(BIN)/nasacct replay $(RECORDING) --root $(STORE)
+	@echo; echo '$$ nasacct usage --by server'
+	@$(BIN)/nasacct usage --root $(STORE) --by server
+	@echo; echo '$$ nasacct top --once'
+	@$(BIN)/nasacct top --root $(STORE) --once
+	@echo
+	@echo 'These are the counters of real kernel NFS servers. Next, type for example'
+	@echo '  $(BIN)/nasacct usage --root $(STORE) --by server --step 1m'
+	@echo '  $(BIN)/nasacct doctor'
+	@echo '  make test'
+
+test: packages lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	@.ci/packages bench
+	@for bench in bench/*/run.py bench/*.py; do test -f "$$bench" || continue; echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
+
+lab: packages $(READY)
+	tests/lab/run-vm -- sh
+
+soak: packages $(READY)
+	$(BIN)/pytest tests/soak
+
+docs: $(READY)
+	$(BIN)/python -m nasacct.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+
+packages:
+	@.ci/packages
+
+# everything that Python installs; again only when what is asked for has changed
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "nasacct needs Python 3.11 or newer; install one or name it with make PYTHON=..." >&2; exit 69; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || .ci/packages venv
+	@echo 'installing the Python packages of constraints.txt into .venv'
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
