@@ -45,30 +45,30 @@ class Loop:
         self._tick, self._watched, self._ready, self._reload = tick, watched, ready, reload
         self._stop = False
         self._hup = False
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
 
     def stop(self) -> None:
-        """End the loop after what is under way."""
+        """End the loop after what is under way; for use by what the loop calls."""
         self._stop = True
-        with contextlib.suppress(BlockingIOError):
-            self._wake_in.send(b"\0")
 
     def run(self, for_s: float | None = None) -> None:
         """Run until stopped, or for so long. Must be called on the main thread (signals)."""
+        wake, woken = socket.socketpair()
+        wake.setblocking(False)
+        woken.setblocking(False)
         before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-        woken = signal.set_wakeup_fd(self._wake_in.fileno(), warn_on_full_buffer=False)
+        previous = signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         try:
-            self._run(for_s)
+            self._run(woken, for_s)
         finally:
-            signal.set_wakeup_fd(woken)
+            signal.set_wakeup_fd(previous)
+            wake.close()
+            woken.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _run(self, for_s: float | None) -> None:
+    def _run(self, woken: socket.socket, for_s: float | None) -> None:
         poller = select.poll()
-        poller.register(self._wake_out.fileno(), select.POLLIN)
+        poller.register(woken.fileno(), select.POLLIN)
         if self._watched is not None:
             poller.register(self._watched.fileno(), select.POLLIN)
         start = time.monotonic()
@@ -87,13 +87,13 @@ class Loop:
                 due = grid + steps * self.interval_s
                 continue
             until = due if end is None else min(due, end + 0.001)
-            self._handle(poller.poll(max(0.0, until - now) * 1000))
+            self._handle(woken, poller.poll(max(0.0, until - now) * 1000))
 
-    def _handle(self, found: Iterable[tuple[int, int]]) -> None:
+    def _handle(self, woken: socket.socket, found: Iterable[tuple[int, int]]) -> None:
         for fd, _ in found:
-            if fd == self._wake_out.fileno():
+            if fd == woken.fileno():
                 with contextlib.suppress(BlockingIOError):
-                    self._wake_out.recv(4096)
+                    woken.recv(4096)
             elif self._ready is not None:
                 self._ready()
         if self._hup:

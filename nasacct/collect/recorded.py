@@ -41,11 +41,13 @@ class Recorded:
         self._fallen = _Falls()
 
     def play(self, row: dict[str, Any]) -> None:
-        """Go on to this line; a static one stays in force until the next."""
+        """Go on to this line; a static one stays in force until the next, an event's reading until the next line."""
         if "static" in row:
             self._static = row["static"]
             self.boot_id = self._static.get("boot_id", self.boot_id)
             self.kernel = self._static.get("kernel", self.kernel)
+        elif "event" in row:
+            self._row = {**row, "host": {}, "servers": {row.get("server"): row}}
         else:
             self._row = row
 
@@ -73,7 +75,7 @@ class Recorded:
             life = self._fallen.life(f"server {name}", _cumulative_nfsd(text))
             link = f"{name}/{_inner_link(entry)}" if "net_dev" in entry else None
             found.append(Server(name, f"{self.boot_id}/server {name} {life}", link=link))
-        return Listing(tuple(found))
+        return Listing(tuple(found), complete=self._static.get("complete", True))
 
     def nfsd(self, server: Server) -> bytes:
         """The server's recorded text."""

@@ -1,0 +1,167 @@
+"""The sampler: births, ends, lateness and failures of sources, from one cycle to the next."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from nasacct.collect.machine import Listing
+from nasacct.collect.sampler import Sampler
+from nasacct.store.frame import Batch, Instant, Rows, Subject
+from nasacct.store.standing import Standing
+
+SECOND = 1_000_000_000
+NOBODY = Listing(())
+
+
+class Clock:
+    """A machine of which only the clock is used: ten seconds a look."""
+
+    node, boot_id, kernel = "n", "boot", ""
+
+    def __init__(self):
+        self.ns = 1_000 * SECOND
+
+    def now(self):
+        self.ns += 10 * SECOND
+        return Instant(self.ns, self.ns)
+
+
+class Disks:
+    """A source whose world is a dict of name -> counter, as a test sets it."""
+
+    name = "disks"
+
+    def __init__(self, admit):
+        self.admit, self.known = admit, {}
+        self.world, self.complete, self.block = {}, True, None
+        self.about = {}
+
+    def read(self, machine, listing):
+        if self.block is not None:
+            self.block.wait(10)
+        listed, sids, values = [], [], []
+        for name, value in self.world.items():
+            subject = self.known.get(name)
+            if subject is None:
+                subject = self.known[name] = Subject(
+                    self.name, {"disk": name, "device": name}, f"boot/{name}", about=self.about.get(name, {})
+                )
+                self.admit(subject)
+            listed.append(subject)
+            sids.append(subject.sid)
+            values.append([value] * 17)
+        self.known = {n: s for n, s in self.known.items() if n in self.world}
+        rows = Rows(np.array(sids, np.int32), np.array(values, np.int64).reshape(-1, 17))
+        return Batch(self.name, machine.now(), listed, complete=self.complete, rows={"disks": rows})
+
+
+@pytest.fixture
+def made():
+    samplers = []
+
+    def make(standing=None, deadline_s=5.0):
+        sampler = Sampler(Clock(), standing or Standing(), lambda admit: [Disks(admit)], deadline_s=deadline_s)
+        samplers.append(sampler)
+        return sampler, sampler.sources[0]
+
+    yield make
+    for sampler in samplers:
+        sampler.end()
+
+
+def births(frame):
+    return {s.keys["disk"]: s.after for s in frame.births}
+
+
+def test_first_listing_makes_baselines(made):
+    """What was there when a source was switched on has no known beginning."""
+    sampler, disks = made()
+    disks.world = {"sda": 5}
+    assert births(sampler.cycle(NOBODY)) == {"sda": None}
+
+
+def test_absent_from_the_last_complete_listing_is_born_after_it(made):
+    """An epoch that a complete listing did not have began after that listing."""
+    sampler, disks = made()
+    disks.world = {"sda": 5}
+    listed = sampler.cycle(NOBODY).batches[0].at.wall_ns
+    disks.world = {"sda": 6, "sdb": 1}
+    assert births(sampler.cycle(NOBODY)) == {"sdb": listed}
+
+
+def test_an_incomplete_listing_proves_nothing(made):
+    """Neither does its absence end a subject, nor does it date a birth."""
+    sampler, disks = made()
+    disks.world = {"sda": 5}
+    listed = sampler.cycle(NOBODY).batches[0].at.wall_ns
+    disks.world, disks.complete = {}, False
+    batch = sampler.cycle(NOBODY).batches[0]
+    assert not batch.ended
+    assert list(batch.failed.values()) == ["not listed"]
+    disks.world, disks.complete = {"sda": 5, "sdb": 2}, True
+    disks.known = {}
+    assert births(sampler.cycle(NOBODY))["sdb"] == listed
+
+
+def test_a_subject_that_comes_back_did_not_begin_again(made):
+    """The same epoch, listed again after an absence, has the beginning it had: its counters are not counted twice."""
+    sampler, disks = made()
+    disks.world = {"sda": 5}
+    sampler.cycle(NOBODY)
+    disks.world = {}
+    assert [s.keys["disk"] for s in sampler.cycle(NOBODY).batches[0].ended] == ["sda"]
+    disks.world = {"sda": 7}
+    assert births(sampler.cycle(NOBODY)) == {"sda": None}
+
+
+def test_an_epoch_older_than_the_listing_that_lacked_it_is_a_baseline(made):
+    """A server that ran for an hour before it was first listed was overlooked, not born."""
+    sampler, disks = made()
+    disks.world = {"sda": 5}
+    listed = sampler.cycle(NOBODY).batches[0].at.wall_ns
+    disks.about = {"old": {"born_ns": listed - 3600 * SECOND}, "new": {"born_ns": listed - SECOND}}
+    disks.world = {"sda": 5, "old": 10**12, "new": 3}
+    assert births(sampler.cycle(NOBODY)) == {"old": None, "new": listed}
+
+
+def test_a_run_goes_on_where_the_last_ended(made):
+    """What stood keeps its sid and is no birth; what is new was born after the last run's listing; the rest ended."""
+    first, disks = made()
+    disks.world = {"sda": 5, "sdb": 6}
+    standing = Standing()
+    frame = first.cycle(NOBODY)
+    standing.apply(frame)
+    listed = frame.batches[0].at.wall_ns
+    second, disks = made(standing)
+    disks.world = {"sda": 9, "sdc": 1}
+    frame = second.cycle(NOBODY)
+    assert births(frame) == {"sdc": listed}
+    assert [s.keys["disk"] for s in frame.batches[0].ended] == ["sdb"]
+    assert frame.batches[0].rows["disks"].sids.tolist() == [1, 3]
+
+
+def test_a_source_that_hangs_costs_a_cycle_no_more_than_the_deadline(made):
+    """The cycle goes on without it; its batch is taken, late, in the cycle in which it arrives."""
+    sampler, disks = made(deadline_s=0.05)
+    disks.block = threading.Event()
+    disks.world = {"sda": 5}
+    assert sampler.cycle(NOBODY).batches == []
+    assert sampler.cycle(NOBODY).batches == []
+    sampler.deadline_s = 10
+    disks.block.set()
+    frame = sampler.cycle(NOBODY)
+    assert [b.late for b in frame.batches] == [2]
+
+
+def test_a_source_that_fails_says_so_and_stops_nobody(made, caplog):
+    """An error of a whole source marks its subjects as not read; the next cycle reads again."""
+    sampler, disks = made()
+    disks.world = {"sda": 5}
+    sampler.cycle(NOBODY)
+    disks.world = None
+    batch = sampler.cycle(NOBODY).batches[0]
+    assert not batch.complete
+    assert [s.keys["disk"] for s in batch.failed] == ["sda"]
+    disks.world = {"sda": 6}
+    assert sampler.cycle(NOBODY).batches[0].rows["disks"].values[0, 0] == 6
