@@ -22,7 +22,7 @@ from nasacct.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Config", "ConfigError", "load", "reload"]
+__all__ = ["Config", "ConfigError", "load"]
 
 #: Read when neither --config nor NASACCT_CONFIG names another file and it exists.
 DEFAULT_PATH = Path("/etc/nasacct.toml")
@@ -53,15 +53,9 @@ def load(
             said_in[key] = "on the command line"
     values.setdefault("root", default_root(environ))
     try:
-        return Config.model_validate(values, context=(path, dict(overrides or {})))
+        return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_sentence(error, said_in, f"in {path}" if path else "by default")) from None
-
-
-def reload(config: Config) -> Config:
-    """The configuration as it is now in the file that `config` came from, under the same command line; ConfigError."""
-    path, overrides = config.origin
-    return load(path, overrides=overrides)
 
 
 def _from_file(path: Path) -> dict[str, Any]:

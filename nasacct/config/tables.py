@@ -13,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     model_validator,
 )
 
@@ -179,17 +178,6 @@ class Config(Table):
     disks: Disks = Field(default=Disks(), description="a table")
     sources: Sources = Field(default=Sources(), description="a table")
     store: Store = Field(default=Store(), description="a table")
-    _origin: tuple[Path | None, dict[str, Any]] = PrivateAttr(default_factory=lambda: (None, {}))
-
-    def model_post_init(self, context: Any) -> None:
-        """Remember where it came from."""
-        if context is not None:
-            self._origin = context
-
-    @property
-    def origin(self) -> tuple[Path | None, dict[str, Any]]:
-        """The file it came from and the command line's values over it."""
-        return self._origin
 
     @property
     def tz(self) -> ZoneInfo:

@@ -1,0 +1,146 @@
+"""How rows are shown: as a table for people, as JSON, as CSV.
+
+Names in rows were written by others (a server, a directory, a client). None of them may move the cursor of a terminal
+or become a formula in a spreadsheet: control and invisible characters are shown escaped, and a text in CSV that a
+spreadsheet would calculate gets an apostrophe in front.
+"""
+
+import csv
+import io
+import json
+import math
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from nasacct.errors import USAGE, NasacctError
+from nasacct.times import iso
+
+Row = Mapping[str, Any]
+UNKNOWN = "unknown"
+#: Unicode categories that a terminal acts upon or does not show.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Form(Enum):
+    """The three forms of an answer."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table: the rows' key, its title, how a value is written (None: it is a text).
+
+    Of a `bounded` measure `m` the table shows `m` and, unless both are the same, its upper bound `m_max`.
+    """
+
+    key: str
+    title: str
+    write: Callable[[Any], str] | None = None
+    bounded: bool = False
+
+
+def form(*, as_json: bool, as_csv: bool) -> Form:
+    """The form that --json and --csv ask for; NasacctError for both."""
+    if as_json and as_csv:
+        raise NasacctError("--json and --csv exclude each other; leave one of them out", USAGE)
+    return Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
+
+
+def show(rows: Sequence[Row], columns: Sequence[Column], as_form: Form, heading: str = "") -> None:
+    """Print rows in one of the forms; `heading` stands above a table only."""
+    if as_form is Form.JSON:
+        print(in_json(rows))
+    elif as_form is Form.CSV:
+        sys.stdout.write(in_csv(rows, columns))
+    else:
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        if heading:
+            console.print(plain(heading), markup=False, soft_wrap=True)
+        console.print(table(rows, columns))
+
+
+def in_json(rows: Iterable[Row]) -> str:
+    """A JSON array, one object a line; ASCII only."""
+    lines = ",\n ".join(json.dumps({k: _value(v) for k, v in row.items()}, default=str) for row in rows)
+    return f"[{lines}]"
+
+
+def in_csv(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    """CSV (RFC 4180) with the rows' keys as header; unknown is an empty field."""
+    names = list(rows[0]) if rows else [name for column in columns for name in _names(column)]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_field(row.get(name)) for name in names])
+    return out.getvalue()
+
+
+def table(rows: Sequence[Row], columns: Sequence[Column]) -> Any:
+    """The rich table of rows; numbers to the right, NULL as `unknown`."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        is_text = column.write is None
+        made.add_column(column.title, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell(row, column)) for column in columns))
+    return made
+
+
+def cell(row: Row, column: Column) -> str:
+    """One value as a person reads it."""
+    value = row.get(column.key)
+    write = column.write or str
+    if value is None:
+        return UNKNOWN
+    least = plain(write(value))
+    if not column.bounded:
+        return least
+    most = row.get(f"{column.key}_max")
+    if most is None:
+        return f">= {least}"
+    return least if most == value else f"{least} .. {plain(write(most))}"
+
+
+def plain(text: str) -> str:
+    """The text with every character that a terminal acts upon, or does not show, written as an escape."""
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in _INVISIBLE else c for c in text)
+
+
+def _names(column: Column) -> list[str]:
+    return [column.key, f"{column.key}_max", f"{column.key}_quality"] if column.bounded else [column.key]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _field(value: Any) -> Any:
+    value = _value(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return ("'" if text.startswith(_FORMULA) else "") + plain(text)
