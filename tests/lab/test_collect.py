@@ -1,0 +1,108 @@
+"""The real collector beside real kernel NFS servers, against what the clients say they moved.
+
+One virtual machine is booted for all of this file; guest/accuracy.py is what happens in it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import payload
+import pytest
+import vm
+
+pytestmark = pytest.mark.lab
+
+SERVERS = ("101", "102", "103")
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """The directory that the guest left: truth.json, collect.log, store."""
+    out = tmp_path_factory.mktemp("lab")
+    machine = vm.Machine(
+        disks=[vm.Disk("nas", "2G")], inputs=[payload.tree()], overlays=[payload.site_packages()]
+    )  # fmt: skip
+    end = machine.run(["python3", "guest/accuracy.py"], out, timeout_s=340)
+    log = out / "collect.log"
+    said = log.read_text("utf-8")[-4000:] if log.exists() else "(no log)"
+    assert end.status == 0, f"the guest ended with {end.status}; its console:\n{end.console}\nthe collector:\n{said}"
+    return out
+
+
+@pytest.fixture(scope="session")
+def truth(lab):
+    """What truth.json says, by server."""
+    return json.loads((lab / "truth.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def usage(lab):
+    """The rows of `nasacct usage --by server`, by server, as somebody on the host would ask."""
+    argv = [sys.executable, "-m", "nasacct", "usage", "--root", lab / "store", "--by", "server", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(payload.PROJECT)}
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=lab)
+    assert done.returncode == 0, done.stderr
+    return {row["server"]: row for row in json.loads(done.stdout)}
+
+
+def lived(truth, server, counter):
+    """The kernel's counter of every life of the server, summed."""
+    return sum(life[counter] for life in truth["servers"][server]["lives"])
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_kernel_counts_what_the_clients_moved(truth, server):
+    """Each server's own `io` over all its lives is the sum of its clients' mountstats: else the lab itself is wrong."""
+    moved = truth["servers"][server]["moved"]
+    for counter in ("read_bytes", "written_bytes"):
+        assert lived(truth, server, counter) == moved[counter] > 0
+
+
+def test_the_collector_ends_with_status_0_on_sigterm(truth):
+    """SIGTERM makes it write what it holds and leave without an error."""
+    assert truth["collector_status"] == 0
+
+
+def test_usage_names_exactly_the_servers(usage):
+    """No server is missing and nothing else is taken for one."""
+    assert set(usage) == set(SERVERS)
+
+
+@pytest.mark.parametrize("measure", ["read_bytes", "written_bytes"])
+@pytest.mark.parametrize("server", SERVERS)
+def test_nfsd_bytes_equal_the_clients_mountstats(truth, usage, server, measure):
+    """To the byte, on NFSv4.2 and v3, both directions, over restarts and for a server born meanwhile."""
+    row = usage[server]
+    assert row[measure] == truth["servers"][server]["moved"][measure]
+    assert (row[f"{measure}_max"], row[f"{measure}_quality"]) == (row[measure], "exact")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_every_nfsd_measure_is_exact(usage, server):
+    """Nothing was guessed or bounded: each life was seen to its quiesced end."""
+    assert usage[server]["calls_quality"] == "exact"
+    assert usage[server]["calls"] > 0
+
+
+@pytest.mark.parametrize(
+    ("link", "payload_measure"), [("received_bytes", "written_bytes"), ("sent_bytes", "read_bytes")]
+)
+@pytest.mark.parametrize("server", ["101", "102"])
+def test_link_bytes_are_the_payload_and_at_most_5_percent_more(truth, usage, server, link, carried):
+    """In the direction of the data the server's interface carries the payload and some framing, over >= 50 MiB."""
+    moved = truth["servers"][server]["moved"][carried]
+    assert moved >= 50 * MIB
+    assert moved <= usage[server][link] <= moved * 1.05
+
+
+@pytest.mark.parametrize("server", ["101", "102"])
+def test_a_restart_loses_nothing(truth, usage, server):
+    """Both lives are counted: more than either alone, and the second began again at zero."""
+    lives = truth["servers"][server]["lives"]
+    assert len(lives) == 2
+    assert lives[1]["written_bytes"] < lives[0]["written_bytes"]
+    assert usage[server]["written_bytes"] == lives[0]["written_bytes"] + lives[1]["written_bytes"]
+    assert usage[server]["received_bytes"] > max(life["tx_bytes"] for life in lives)
