@@ -69,6 +69,8 @@ def _sentence(text: str, why: str) -> str:
 
 
 def _moment(words: str, now: datetime, zone: ZoneInfo, *, end: bool) -> datetime | None:
+    if not words or not words.isascii():
+        return None
     if words == "now":
         return now.astimezone(UTC)
     if back := _BACK.fullmatch(words):

@@ -26,10 +26,13 @@ def run(arguments: list[str]) -> int:
     """Run one command line; its exit status. NasacctError for what a person did wrong."""
     arguments = arguments or ["--help"]
     names = arguments[:1] if arguments[0] in COMMANDS else list(COMMANDS)
+    command = typer.main.get_command(assemble(names))
     try:
-        answer = assemble(names)(args=arguments, prog_name="nasacct", standalone_mode=False)
-    except typer.Abort:
-        return 128 + 2
+        # not command(): that would end the process its own way when the output is closed
+        with command.make_context("nasacct", list(arguments)) as context:
+            answer = command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
     except typer.TyperException as error:
         raise _usage_error(error, " ".join(["nasacct", *names[: len(names) == 1]])) from None
     return answer if isinstance(answer, int) else OK

@@ -1,0 +1,43 @@
+"""The real program in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def nasacct(tmp_path):
+    """Run `nasacct ARGUMENTS` as a person would, without this machine's configuration; gives the finished process."""
+
+    def run(*arguments, text="", **environ):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("NASACCT_")}
+        (tmp_path / "empty.toml").touch()
+        env = {**kept, "NASACCT_CONFIG": str(tmp_path / "empty.toml"), "COLUMNS": "80", **environ}
+        return subprocess.run(
+            [sys.executable, "-m", "nasacct", *map(str, arguments)],
+            env=env,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def refused(nasacct):
+    """Run it and expect one sentence on stderr, nothing on stdout and no traceback; gives (status, sentence)."""
+
+    def run(*arguments, **more):
+        done = nasacct(*arguments, **more)
+        assert done.stdout == ""
+        assert done.stderr.startswith("nasacct: ")
+        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr.removeprefix("nasacct: ").rstrip("\n")
+
+    return run
