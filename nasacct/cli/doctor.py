@@ -1,8 +1,68 @@
-"""`nasacct doctor`: who uses the NAS now."""
+"""`nasacct doctor`: what this machine lets nasacct read, and what is missing."""
 
-EXAMPLES = {}
-STATUSES = (0,)
+import dataclasses
+import itertools
+import textwrap
+from typing import TYPE_CHECKING
+
+from nasacct.cli.answer import in_json, plain
+from nasacct.cli.options import ConfigFile, Json, Root, configured
+from nasacct.errors import CONFIG, FINDINGS, OK, USAGE
+
+if TYPE_CHECKING:
+    from nasacct.collect.finding import Finding
+
+EXAMPLES = {
+    "nasacct doctor": "before the first start, as the user that the collector will be",
+    "nasacct doctor --json": "the same for a program: an array of findings",
+}
+STATUSES = (OK, FINDINGS, USAGE, CONFIG)
+
+_TITLES = {
+    "source": "Sources",
+    "counter": "What the NFS server's counters count on this kernel",
+    "machine": "Machine",
+    "store": "Store",
+}
+_INDENT = 10
 
 
-def doctor() -> None:
-    """Who uses the NAS now."""
+def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False) -> int:
+    """Say what can be read here, what is missing, and the mend.
+
+    Asks every source once, as the collector would, and writes nothing. Ends with 1 when something is missing.
+    """
+    settings = configured(config, root)
+    from nasacct.collect.doctor import examine
+    from nasacct.collect.live import Live
+
+    machine = Live(settings)
+    try:
+        findings = list(examine(settings, machine))
+    finally:
+        machine.close()
+    if as_json:
+        print(in_json([dataclasses.asdict(finding) for finding in findings]))
+    else:
+        for area, group in itertools.groupby(findings, key=lambda finding: finding.area):
+            print(_TITLES[area])
+            for finding in group:
+                print("\n".join(_lines(finding)))
+            print()
+        missing = sum(finding.state == "missing" for finding in findings)
+        print(f"{missing} missing" if missing else "all is well")
+    return FINDINGS if any(finding.state == "missing" for finding in findings) else OK
+
+
+def _lines(finding: "Finding") -> list[str]:
+    """At most 80 columns: state, name and what was found, then below it what is read, what it needs, the mend."""
+    below = " " * _INDENT
+    head = f"  {finding.state:<7} {finding.name}: {plain(finding.found)}"
+    shown = textwrap.wrap(head, 80, subsequent_indent=below)
+    if finding.reads:
+        needs = f" (permission: {finding.needs})" if finding.needs != "none" else ""
+        text = f"reads {plain(finding.reads)}{needs}"
+        shown += textwrap.wrap(text, 80, initial_indent=below, subsequent_indent=below)
+    if finding.mend:
+        shown += textwrap.wrap(f"mend: {finding.mend}", 80, initial_indent=below, subsequent_indent=below)
+    return shown
