@@ -42,9 +42,16 @@ class JournalError(ValueError):
     """A journal file that cannot be read at all: foreign, or its head is damaged."""
 
 
+class NewerJournalError(JournalError):
+    """A sound journal file of a version that this program does not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who writes: the same in every file of one run of the collector."""
+    """Who writes: the same in every file of one run of the collector.
+
+    `link_bytes_s` is the most that one server's link carries: with it the bound of unread bytes is the journal's own.
+    """
 
     node: str
     boot_id: str
@@ -52,6 +59,7 @@ class Origin:
     kernel: str
     version: str
     interval_ns: int
+    link_bytes_s: int = 1_250_000_000
 
 
 @dataclass(slots=True)
@@ -111,6 +119,7 @@ def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) ->
         "kernel": origin.kernel,
         "version": origin.version,
         "interval_ns": origin.interval_ns,
+        "link_bytes_s": origin.link_bytes_s,
         "first_seq": first_seq,
         "at": [at.wall_ns, at.boot_ns],
         "measures": {s.name: [m.name for m in s.measures] for s in STREAMS.values()},
@@ -159,8 +168,8 @@ def encode_frame(frame: Frame) -> bytes:
 def read(path: Path) -> Journal:
     """The file as far as it is whole.
 
-    Raises JournalError when the file is foreign, of a newer version, or its head is damaged; OSError when it cannot
-    be read. Damage after the head ends the reading and is told in `trouble`.
+    Raises JournalError when the file is foreign or its head is damaged, NewerJournalError when its version is newer;
+    OSError when it cannot be read. Damage after the head ends the reading and is told in `trouble`.
     """
     data = path.read_bytes()
     if not data.startswith(MAGIC):
@@ -169,7 +178,8 @@ def read(path: Path) -> Journal:
     try:
         header, parts, offset = _unpack(data, offset)
         if header["nasacct_journal"] > VERSION:
-            raise JournalError(f"{path}: written by a newer nasacct ({header['version']}); upgrade this one to read it")
+            by = header["version"]
+            raise NewerJournalError(f"{path}: written by a newer nasacct ({by}); upgrade this one to read it")
         journal = _decode_head(path.name, number_of(path), header, parts)
     except _DamagedError as err:
         raise JournalError(f"{path}: the head is damaged ({err})") from None
@@ -292,9 +302,8 @@ def _decode_head(name: str, number: int, header: dict[str, Any], parts: memoryvi
         last = carry.last(stream)
         last.put(sids, Instant(0, 0), values)
         last.wall[sids], last.boot[sids] = wall, boot
-    origin = Origin(
-        header["node"], header["boot_id"], header["run"], header["kernel"], header["version"], header["interval_ns"]
-    )
+    names = ("node", "boot_id", "run", "kernel", "version", "interval_ns", "link_bytes_s")
+    origin = Origin(**{name: header[name] for name in names if name in header})
     return Journal(name, number, origin, header["first_seq"], Instant(*header["at"]), carry)
 
 

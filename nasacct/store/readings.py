@@ -105,11 +105,14 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
                 health.health(monitor, batch)
     for name, builder in builders.items():
         builder.end()
-        if following is not None and name in following.carry.rows:
-            last = following.carry.rows[name]
-            for sid in last.sids().tolist():
-                if (later := following.carry.live.get(sid)) is not None:
-                    builder.next(later, int(last.wall[sid]), int(last.boot[sid]), last.values[sid])
+        if following is not None:
+            if name in following.carry.rows:
+                last = following.carry.rows[name]
+                for sid in last.sids().tolist():
+                    if (later := following.carry.live.get(sid)) is not None:
+                        builder.next(later, int(last.wall[sid]), int(last.boot[sid]), last.values[sid])
+            if following.origin.run == journal.origin.run:
+                builder.vanished({s.identity for s in following.carry.live.values()}, following.at)
     return {name: b.build() for name, b in builders.items()}
 
 
@@ -212,12 +215,15 @@ class _Builder:
                 self.ended.update(who.tolist())
         for subject in batch.ended:
             at = self.know(subject)
-            owned = subject.keys.get("server") is not None
-            if at not in self.ended and self.has[at] and (owned or self.last_values[at].any()):
-                who = np.array([at], np.int32)
-                self._hold(who, cycle - 1)
+            if at not in self.ended and self._matters(at):
+                self._hold(np.array([at], np.int32), cycle - 1)
                 self._lose(at, batch.at, cycle)
             self.ended.add(at)
+
+    def _matters(self, at: int) -> bool:
+        """Somebody may have used it since its last reading: it is a server's, or was ever used."""
+        owned = self.subjects[at].keys.get("server") is not None
+        return bool(self.has[at]) and (owned or bool(self.last_values[at].any()))
 
     def _lose(self, at: int, ended: Instant, cycle: int) -> None:
         """An end without a final reading. An epoch of an earlier boot ended, at the latest, when this boot began."""
@@ -279,6 +285,14 @@ class _Builder:
             self.add(np.array([at], np.int32), start, boot - (wall - start), ZERO, len(self.cycles) - 1, zeros)
         if boot > self.last_boot[at]:
             self.add(np.array([at], np.int32), wall, boot, NEXT, len(self.cycles), values[None, :])
+
+    def vanished(self, live: set[object], at: Instant) -> None:
+        """Who is alive here but not in the next head of the same run ended in frames that are lost."""
+        if self.stream is HEALTH:
+            return
+        for who, subject in enumerate(self.subjects):
+            if who not in self.ended and subject.identity not in live and self._matters(who):
+                self._lose(who, at, len(self.cycles))
 
     def build(self) -> Readings:
         width = self.stream.width

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LastRows:
-    """The last reading of each subject in one stream, by sid: `have` bool, `wall` and `boot` ns, `values` int64."""
+    """The last reading of each subject in one stream, by sid: `have` bool, `values` int64.
+
+    `wall` and `boot` (ns) are when it was last seen to be so, which for an idle subject is later than its last change.
+    """
 
     width: int
     have: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
@@ -50,6 +53,12 @@ class LastRows:
             self.have, self.wall, self.boot, self.values = grown.have, grown.wall, grown.boot, grown.values
         self.have[sids], self.wall[sids], self.boot[sids] = True, at.wall_ns, at.boot_ns
         self.values[sids] = values
+
+    def hold(self, at: Instant, missed: list[int]) -> None:
+        """All but the missed were read again at this instant and had not changed."""
+        held = self.have & (self.boot < at.boot_ns)
+        held[[sid for sid in missed if sid < len(held)]] = False
+        self.wall[held], self.boot[held] = at.wall_ns, at.boot_ns
 
     def drop(self, sid: int) -> None:
         """Forget the subject's reading."""
@@ -90,5 +99,10 @@ class Standing:
             self.live.pop(subject.sid, None)
             for last in self.rows.values():
                 last.drop(subject.sid)
+        if batch.listed is not None:
+            missed = [s.sid for s in batch.failed]
+            for name, last in self.rows.items():
+                if STREAMS[name].source == batch.source:
+                    last.hold(batch.at, missed)
         if batch.listed is not None and batch.complete:
             self.listings[batch.source] = batch.at
