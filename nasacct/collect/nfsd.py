@@ -1,0 +1,259 @@
+"""The source `nfsd`: what clients moved and asked of each server, by the server's own /proc/net/rpc/nfsd.
+
+The format is in `nfsd_text`, the fast way to its numbers in `nfsd_rows`, what the numbers count in `semantics`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.collect import nfsd_module
+from nasacct.collect.changes import Changes
+from nasacct.collect.lines import ParseError
+from nasacct.collect.nfsd_files import NfsdCycle, NfsdFiles, reason
+from nasacct.collect.nfsd_rows import THREADS, WIDTH, NfsdRows, own_lines, row
+from nasacct.collect.nfsd_text import NfsdCounters, as_json, parse
+from nasacct.collect.semantics import Semantics, narrow_nfsd
+from nasacct.store.frame import ABSENT, Batch, Rows, Subject
+from nasacct.store.schema import NFSD, OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from numpy.typing import NDArray
+
+    from nasacct.collect.machine import Listing, Machine, Server
+
+__all__ = ["Nfsd", "NfsdCounters", "as_json", "parse"]
+
+#: The parser looks at so many texts a cycle while the semantics are not settled.
+_SAMPLES = 16
+#: A server missing in so many complete listings is forgotten in the next.
+_FORGIVEN = 3
+#: Said in the health of a cycle in which numbers were stored for the node.
+HOST_NOTE = "nfsd counts the whole host here: stored for the node, not for servers"
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """One subject, the bytes last read of it, and what they gave."""
+
+    subject: Subject
+    own: bytes = b""
+    row: NDArray[np.int64] = field(default_factory=lambda: np.full(WIDTH, ABSENT, np.int64))
+    unknown: int = 0
+    broken: str = ""
+    absent: int = 0
+
+
+class Nfsd:
+    """Reads the nfsd file of every server, and hands out the rows that changed.
+
+    `admit` gives a new subject its sid; `life` tells this loading of the nfsd module (`nfsd_module.life`). `files` has
+    the texts for other sources. `semantics.verdicts` is what was found out of this kernel.
+    """
+
+    name = "nfsd"
+    streams = (NFSD.name, OPS.name)
+
+    def __init__(
+        self, admit: Callable[[Subject], int], life: Callable[[], str | None] = lambda: nfsd_module.UNKNOWN
+    ) -> None:
+        self.files = NfsdFiles()
+        self.semantics = Semantics()
+        self._admit, self._life = admit, life
+        self._lock = threading.Lock()
+        self._reader = NfsdRows()
+        self._changes = Changes(NFSD, OPS)
+        self._slots: dict[str, _Slot] = {}
+        self._host: _Slot | None = None
+        self._ended: set[str] = set()
+        self._mask: NDArray[np.bool_] = np.zeros(WIDTH - 1, np.bool_)
+        self._ever_read = False
+
+    @property
+    def reading(self) -> Server | None:
+        """The server whose file is being read right now.
+
+        When that takes too long, call `read` again on another thread with its epoch in `skip`; the call that hung
+        will end in SupersededError.
+        """
+        return self.files.reading
+
+    def read(self, machine: Machine, listing: Listing, skip: Collection[str] = frozenset()) -> Batch:
+        """Read every listed server but those of the epochs in `skip`. What fails for one is in `Batch.failed`."""
+        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
+        cycle = self.files.read(machine, listing, skip, host=not self.semantics.settled)
+        with self._lock:
+            batch = self._take(machine, listing, cycle)
+        self.files.publish(cycle)
+        batch.took_us = (time.perf_counter_ns() - began) // 1000
+        batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
+        return batch
+
+    def final(self, machine: Machine, server: Server) -> Batch | None:
+        """Read an ending server a last time: its rows, even if unchanged, flagged final.
+
+        One that can be read no more ends with what was read of it before. None for one of which nothing is known.
+        """
+        at = machine.now()
+        text, trouble = None, ""
+        try:
+            text = machine.nfsd(server)
+        except OSError as error:
+            trouble = reason(error)
+        with self._lock:
+            slot = self._slots.get(server.epoch)
+            if slot is None and text is not None and server.epoch not in self._ended:
+                slot = self._open(machine, server)
+            self._ended.add(server.epoch)
+            if slot is None:
+                return None
+            del self._slots[server.epoch]
+            batch = Batch(self.name, at, None, ended=[slot.subject])
+            if text is not None:
+                self._understand([(slot, own_lines(text), text)])
+                trouble, batch.unknown_fields = slot.broken, slot.unknown
+            if trouble:
+                batch.failed[slot.subject] = trouble
+            else:
+                batch.rows = self._hand_out([slot], self.semantics.server_columns, final=True)
+            self._changes.forget(slot.subject)
+            return batch
+
+    def _take(self, machine: Machine, listing: Listing, cycle: NfsdCycle) -> Batch:
+        listed: list[Subject] = []
+        batch = Batch(self.name, cycle.at, listed, complete=listing.complete)
+        read: list[_Slot] = []
+        fresh: list[tuple[_Slot, bytes, bytes]] = []
+        own_namespace: dict[str, _Slot] = {}
+        for server in listing.servers:
+            if server.epoch in self._ended:
+                continue
+            slot = self._slots.get(server.epoch) or self._open(machine, server)
+            listed.append(slot.subject)
+            text = cycle.texts.get(server.epoch)
+            if text is None:
+                batch.failed[slot.subject] = cycle.failed[server.epoch]
+                continue
+            own = own_lines(text)
+            if own != slot.own:
+                fresh.append((slot, own, text))
+            read.append(slot)
+            own_namespace[server.namespace or server.epoch] = slot
+        self._understand(fresh)
+        batch.failed.update({slot.subject: slot.broken for slot in read if slot.broken})
+        batch.unknown_fields = sum(slot.unknown for slot in read if not slot.broken)
+        self._look(machine.kernel, [slot for slot in own_namespace.values() if not slot.broken], cycle)
+
+        mask = self.semantics.server_columns
+        chosen = [slot for slot, _, _ in fresh] if (mask == self._mask).all() else read
+        self._mask = mask
+        if not mask.any():
+            listed.clear()
+            batch.failed.clear()
+        host = self._read_host(machine, batch, cycle) if self.semantics.host_columns.any() else None
+        batch.rows = self._hand_out([slot for slot in chosen if not slot.broken], mask, host)
+        if listing.complete:
+            self._forget_unlisted(cycle)
+        return batch
+
+    def _open(self, machine: Machine, server: Server) -> _Slot:
+        about = {"pid": server.pid, "link": server.link, "namespace": server.namespace, "address": server.address}
+        subject = Subject(
+            self.name,
+            {"server": server.name},
+            server.epoch,
+            bits32=frozenset() if self.semantics.of("rc") == "server" else narrow_nfsd(machine.kernel),
+            about={**{key: value for key, value in about.items() if value is not None}, **server.about},
+        )
+        subject.sid = self._admit(subject)
+        slot = self._slots[server.epoch] = _Slot(subject)
+        return slot
+
+    def _understand(self, fresh: Sequence[tuple[_Slot, bytes, bytes]]) -> None:
+        rows, unknown, broken = self._reader.read([own for _, own, _ in fresh])
+        for i, (slot, own, text) in enumerate(fresh):
+            slot.own, slot.broken = own, ""
+            if i in broken:
+                slot.broken = f"its nfsd file is broken: {_where(text, broken[i])}"
+            else:
+                slot.row, slot.unknown = rows[i].copy(), int(unknown[i])
+
+    def _look(self, kernel: str, good: list[_Slot], cycle: NfsdCycle) -> None:
+        """Let the semantics see what may tell them something."""
+        self.semantics.see_threads([int(slot.row[THREADS]) for slot in good])
+        if self.semantics.settled:
+            return
+        host = _parsed(cycle.host_text)
+        self._ever_read |= bool(good)
+        if not self._ever_read and host is not None:
+            self.semantics.only_the_host_has_a_file()
+        samples = [host, *(_parsed(text) for text in list(cycle.texts.values())[:_SAMPLES])]
+        self.semantics.see(
+            np.array([slot.row for slot in good], np.int64).reshape(-1, WIDTH),
+            [sample for sample in samples if sample is not None],
+            None if host is None else np.array(row(host), np.int64),
+            span_ns=cycle.span_ns,
+            kernel=kernel,
+        )
+
+    def _read_host(self, machine: Machine, batch: Batch, cycle: NfsdCycle) -> _Slot | None:
+        """What counts the whole host: listed, and its numbers understood; None when they cannot be."""
+        epoch = nfsd_module.epoch(machine.boot_id, self._life())
+        if self._host is None or self._host.subject.epoch != epoch:
+            self._host = _Slot(Subject(self.name, {"server": None}, epoch, bits32=narrow_nfsd(machine.kernel)))
+            self._host.subject.sid = self._admit(self._host.subject)
+        assert batch.listed is not None
+        batch.listed.append(self._host.subject)
+        batch.note = HOST_NOTE
+        text = cycle.host_text or next(iter(cycle.texts.values()), None)
+        if text is None:
+            batch.failed[self._host.subject] = "no nfsd file could be read"
+            return None
+        self._understand([(self._host, own_lines(text), text)])
+        if self._host.broken:
+            batch.failed[self._host.subject] = self._host.broken
+            return None
+        return self._host
+
+    def _hand_out(
+        self, slots: list[_Slot], mask: NDArray[np.bool_], host: _Slot | None = None, *, final: bool = False
+    ) -> dict[str, Rows]:
+        """The rows of the slots, as far as they are the servers' own, and of the host's, as far as they are its."""
+        masks = [mask] * len(slots)
+        if host is not None:
+            slots, masks = [*slots, host], [*masks, self.semantics.host_columns]
+        if not slots:
+            return {}
+        values = np.where(np.array(masks), np.array([slot.row[:-1] for slot in slots]), ABSENT)
+        return self._changes.rows([slot.subject for slot in slots], values, final=final)
+
+    def _forget_unlisted(self, cycle: NfsdCycle) -> None:
+        """Forget who is gone; not at once, for a last reading may still be asked for."""
+        self._ended &= cycle.servers.keys()
+        for epoch, slot in list(self._slots.items()):
+            slot.absent = 0 if epoch in cycle.servers else slot.absent + 1
+            if slot.absent > _FORGIVEN:
+                self._changes.forget(self._slots.pop(epoch).subject)
+
+
+def _parsed(text: bytes | None) -> NfsdCounters | None:
+    try:
+        return None if text is None else parse(text)
+    except ParseError:
+        return None
+
+
+def _where(text: bytes, error: ParseError) -> ParseError:
+    """The error with its line's number in the whole text."""
+    try:
+        parse(text)
+    except ParseError as whole:
+        return whole
+    return error

@@ -1,0 +1,29 @@
+"""How a kernel's counter file is understood, as an object for JSON: what `nasacct parse` shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nasacct.collect import diskstats, export_stats, net_dev, nfsd_text, pressure
+from nasacct.collect.lines import ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["KINDS", "ParseError", "understand"]
+
+_PARSERS: Mapping[str, Callable[[bytes], Any]] = {
+    "nfsd": lambda data: nfsd_text.as_json(nfsd_text.parse(data)),
+    "diskstats": lambda data: diskstats.as_json(diskstats.parse(data)),
+    "net_dev": lambda data: net_dev.as_json(net_dev.parse(data)),
+    "export_stats": lambda data: export_stats.as_json(export_stats.parse(data)),
+    "psi": lambda data: pressure.as_json(pressure.parse(data)),
+}
+
+#: The kinds of files that are understood.
+KINDS = frozenset(_PARSERS)
+
+
+def understand(kind: str, data: bytes) -> Any:
+    """What the file says, by names. `kind` is one of KINDS. Raises ParseError for a broken file."""
+    return _PARSERS[kind](data)
