@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from nasacct.errors import DATA, NO_INPUT, OK, PERMISSION, USAGE, NasacctError, of_os
+from nasacct.errors import DATA, IO, NO_INPUT, OK, PERMISSION, USAGE, NasacctError, of_os
 
 EXAMPLES = {
     "nasacct parse nfsd /proc/net/rpc/nfsd": "an NFS server's counters by their names",
     "nasacct parse diskstats - < saved.txt": "a file from elsewhere, on standard input",
 }
-STATUSES = (OK, USAGE, DATA, NO_INPUT, PERMISSION)
+STATUSES = (OK, USAGE, DATA, NO_INPUT, IO, PERMISSION)
+#: Ten thousand devices or exports fit into it.
+_LIMIT = 16 << 20
 
 
 class Kind(Enum):
@@ -35,14 +37,18 @@ def parse(
 
     A broken file is refused with the line that is wrong, never guessed.
     """
-    from nasacct.collect.parse import understand
+    from nasacct.collect.parse import ParseError, understand
 
+    named = "standard input" if str(file) == "-" else str(file)
     try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+            content = stream.read(_LIMIT + 1)
     except OSError as error:
-        raise of_os(error, f"reading {file}") from None
+        raise of_os(error, f"reading {named}") from None
+    if len(content) > _LIMIT:
+        raise NasacctError(f"{named} is longer than any counter file; name a file as the kernel shows it", DATA)
     try:
         understood = understand(kind.value, content)
-    except ValueError as error:
-        raise NasacctError(f"{file} is no {kind.value} file: {error}", DATA) from None
+    except ParseError as error:
+        raise NasacctError(f"{named} is no {kind.value} file: {error}", DATA) from None
     print(json.dumps(understood, indent=2))
