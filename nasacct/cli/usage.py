@@ -8,6 +8,7 @@ import typer
 from nasacct.cli.answer import Column, form, show
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, Until, configured, moment
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE
+from nasacct.store.root import existing
 from nasacct.times import render
 from nasacct.units import in_bytes, in_count
 
@@ -48,6 +49,7 @@ def usage(
     settings = configured(config, root)
     zone = settings.tz
     first, last = moment(since, zone, "--since"), moment(until, zone, "--until", end=True)
+    existing(settings.root)  # told before anything slow is loaded
     from nasacct.reports.usage import usage as ask
 
     rows = ask(settings.root, by.value, first, last, step, zone)
