@@ -33,6 +33,11 @@ class Lane:
         """Nothing is under way and no result waits."""
         return not self._busy
 
+    @property
+    def done(self) -> bool:
+        """A result waits (or the call raised)."""
+        return self._done.is_set()
+
     def start(self, call: Callable[[], Batch]) -> None:
         """Begin the call on the lane's thread."""
         assert not self._busy
@@ -58,7 +63,7 @@ class Lane:
     def _run(self) -> None:
         while True:
             self._wake.acquire()
-            if self._ended or self._call is None:
+            if self._call is None or (self._ended and self._done.is_set()):
                 return
             try:
                 self._result = self._call()

@@ -10,21 +10,24 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from nasacct.collect.lane import Lane
 from nasacct.store.frame import Batch, Frame, Instant, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
-    from nasacct.collect.machine import Listing, Machine
+    from nasacct.collect.machine import Listing, Machine, Server
     from nasacct.store.standing import Standing
 
 log = logging.getLogger(__name__)
 
 #: An epoch that began this long before a listing in which it was absent was overlooked then, not born later.
 OVERLOOKED_NS = 30_000_000_000
+#: Threads that may hang, each on one server, before their source is given up until one comes back.
+MAX_STUCK = 8
 
 
 class Source(Protocol):
@@ -37,11 +40,31 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class OneByOne(Protocol):
+    """A source that reads server by server and can go on without one of them.
+
+    A second `read` makes the first one, when it comes back, end in an error without a trace.
+    """
+
+    name: str
+
+    @property
+    def reading(self) -> Server | None:
+        """The server that is being read right now."""
+        ...
+
+    def read(self, machine: Machine, listing: Listing, skip: Collection[str] = ...) -> Batch:
+        """Read every server but those of the epochs in `skip`."""
+        ...
+
+
 @dataclass(slots=True)
 class _Runner:
     source: Source
     lane: Lane
     late: int = 0
+    stuck: dict[str, Lane] = field(default_factory=dict)
     live: dict[int, Subject] = field(default_factory=dict)
 
 
@@ -112,18 +135,41 @@ class Sampler:
         return after
 
     def cycle(self, listing: Listing) -> Frame:
-        """Read every source once. Takes at most the deadline, however many of them hang."""
+        """Read every source once. Takes at most twice the deadline, however many of them hang."""
         at = self.machine.now()
         until = time.monotonic() + self.deadline_s
         for runner in self._runners:
             if runner.lane.idle:
-                runner.lane.start(lambda s=runner.source: s.read(self.machine, listing))  # type: ignore[misc]
+                self._start(runner, listing)
         batches = []
         for runner in self._runners:
             batch = self._wait(runner, until)
+            if batch is None and self._go_round(runner, listing):
+                batch = self._wait(runner, until + self.deadline_s)
+            if batch is None:
+                runner.late += 1
             if batch is not None:
                 batches.append(batch)
         return self._frame(at, batches)
+
+    def _start(self, runner: _Runner, listing: Listing) -> None:
+        read = partial(runner.source.read, self.machine, listing)
+        if isinstance(runner.source, OneByOne):
+            runner.stuck = {epoch: lane for epoch, lane in runner.stuck.items() if not lane.done}
+            read = partial(runner.source.read, self.machine, listing, set(runner.stuck))
+        runner.lane.start(read)
+
+    def _go_round(self, runner: _Runner, listing: Listing) -> bool:
+        """Leave the server that hangs to its thread, and read the others on a new one; whether that can be done."""
+        hung = runner.source.reading if isinstance(runner.source, OneByOne) else None
+        if hung is None or hung.epoch in runner.stuck or len(runner.stuck) >= MAX_STUCK:
+            return False
+        log.warning("source %s hangs on server %s; the others are read without it", runner.source.name, hung.name)
+        runner.lane.end()
+        runner.stuck[hung.epoch] = runner.lane
+        runner.lane = Lane(runner.source.name)
+        self._start(runner, listing)
+        return True
 
     def _wait(self, runner: _Runner, until: float) -> Batch | None:
         name = runner.source.name
@@ -138,8 +184,7 @@ class Sampler:
             batch.failed = dict.fromkeys(runner.live.values(), batch.note)
         if batch is None:
             if not runner.late:
-                log.warning("source %s is late; the cycle goes on without it", name)
-            runner.late += 1
+                log.warning("source %s is late", name)
             return None
         batch.late, runner.late = runner.late, 0
         self._account_listing(runner, batch)

@@ -1,11 +1,13 @@
 """The sampler: births, ends, lateness and failures of sources, from one cycle to the next."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from nasacct.collect.machine import Listing
+from nasacct.collect.machine import Listing, Server
+from nasacct.collect.nfsd import Nfsd
 from nasacct.collect.sampler import Sampler
 from nasacct.store.frame import Batch, Instant, Rows, Subject
 from nasacct.store.standing import Standing
@@ -165,3 +167,34 @@ def test_a_source_that_fails_says_so_and_stops_nobody(made, caplog):
     assert [s.keys["disk"] for s in batch.failed] == ["sda"]
     disks.world = {"sda": 6}
     assert sampler.cycle(NOBODY).batches[0].rows["disks"].values[0, 0] == 6
+
+
+def test_one_hanging_server_delays_no_other(caplog):
+    """The others are read on a new thread in the same cycle; the hung one is read again once it has come back."""
+    free = threading.Event()
+
+    class Stuck(Clock):
+        def nfsd(self, server):
+            if server.name == "102":
+                free.wait(10)
+            return b"rc 0 0 %d\nio 1 2\n" % int(server.name)
+
+        def file(self, path):
+            raise FileNotFoundError(path)
+
+    listing = Listing(tuple(Server(str(n), f"boot/{n}") for n in (101, 102, 103)))
+    sampler = Sampler(Stuck(), Standing(), lambda admit: [Nfsd(admit)], deadline_s=0.2)
+    try:
+        batch = sampler.cycle(listing).batches[0]
+        assert [s.keys["server"] for s in batch.listed] == ["101", "102", "103"]
+        assert [s.keys["server"] for s in batch.failed] == ["102"]
+        assert len(batch.rows["nfsd"].sids) == 2
+        # while it hangs, no further time is lost on it
+        assert [s.keys["server"] for s in sampler.cycle(listing).batches[0].failed] == ["102"]
+        free.set()
+        deadline = time.monotonic() + 10
+        while sampler.cycle(listing).batches[0].failed:
+            assert time.monotonic() < deadline
+    finally:
+        free.set()
+        sampler.end()
