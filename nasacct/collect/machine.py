@@ -56,11 +56,16 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class LinkCounters:
-    """All interfaces of the host at one instant: `values` int64[n, 8] in the order of LINK_COLUMNS."""
+    """All interfaces of the host at one instant: `values` int64[n, 8] in the order of LINK_COLUMNS.
+
+    `complete` is False when interfaces came or went meanwhile, so that one may be missing. The lists are the same
+    objects as last time when nothing in them has changed.
+    """
 
     names: list[str]
     epochs: list[str]
     values: NDArray[np.int64]
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
