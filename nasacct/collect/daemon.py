@@ -80,7 +80,15 @@ def _collect(config: Config, notifier: Notifier) -> bool:
     standing, number = recover(folder)
     machine = Live(config)
     interval_ns = int(config.interval_s * 1e9)
-    origin = journal.Origin(config.node, machine.boot_id, uuid.uuid4().hex, machine.kernel, __version__, interval_ns)
+    origin = journal.Origin(
+        config.node,
+        machine.boot_id,
+        uuid.uuid4().hex,
+        machine.kernel,
+        __version__,
+        interval_ns,
+        link_bytes_s=config.store.link_rate_bits // 8,
+    )
     minutes, ring = config.store.journal_minutes, config.store.ring_mib
     writer = JournalWriter(folder, origin, standing, number=number, file_s=minutes * 60, ring_bytes=ring << 20)
     with Collector(config, machine, writer.put, standing) as collector:
@@ -173,7 +181,7 @@ class Collector:
                 frame = self.finals.server(event.server)
                 relist = True
             elif isinstance(event, LinkEnded):
-                frame = self.finals.link_event(event)
+                frame = self.finals.link(event)
             elif isinstance(event, ServersChanged):
                 relist = True
             if frame is not None:

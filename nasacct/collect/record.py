@@ -52,12 +52,11 @@ class Recorder:
         self.changed()
         listing = self._listing or self._list()
         self._write_static(listing)
-        row = {"n": self._cycles, **self._times(), "host": self._host(), "servers": {}}
-        began = time.monotonic()
-        for server in listing.servers:
-            row["servers"][server.name] = {"t": self._t(), "rpc_nfsd": self._nfsd(server)}
-        row["took"] = round(time.monotonic() - began, 6)
-        self.file.write(row)
+        times, began = self._times(), time.monotonic()
+        host = self._host()
+        servers = {s.name: {"t": self._t(), "rpc_nfsd": self._nfsd(s)} for s in listing.servers}
+        took = round(time.monotonic() - began, 6)
+        self.file.write({"n": self._cycles, **times, "host": host, "servers": servers, "took": took})
         self._cycles += 1
 
     def changed(self) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 
 from nasacct.collect import net_dev
 from nasacct.collect.machine import LINK_COLUMNS, Disk, Export, LinkCounters, Listing, Server
-from nasacct.store.frame import Instant
+from nasacct.store.frame import ABSENT, Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 #: Host files of a recording, by the path under which sources ask for them.
 HOST_FILES = {
@@ -135,7 +135,8 @@ class _Falls:
 
 def server_in(name: str, data: dict[str, Any]) -> Server:
     """A server as a static line has it."""
-    about = {k: data[k] for k in ("cookie", "found", "born_ns") if k in data}
+    known = {"epoch", "pid", "link", "namespace", "address", "exports"}
+    about: dict[str, str | int | None] = {k: v for k, v in data.items() if k not in known}
     exports = tuple(Export(*e) for e in data.get("exports", ()))
     return Server(
         name,
@@ -186,9 +187,9 @@ def _inner_link(entry: dict[str, Any]) -> str:
     return next((n for n in links if n != "lo"), "lo")
 
 
-def _host_view(values: dict[str, int]) -> list[int]:
+def _host_view(values: Mapping[str, int]) -> list[int]:
     """Values of a /proc/net/dev line in the order of LINK_COLUMNS."""
-    return [values[c] for c in LINK_COLUMNS]
+    return [values.get(c, ABSENT) for c in LINK_COLUMNS]
 
 
 def _other_end(view: list[int]) -> list[int]:

@@ -63,7 +63,7 @@ def replay(path: Path, config: Config, *, node: str | None = None) -> Replayed:
 
 def _play(rows: Iterator[dict[str, Any]], machine: Recorded, config: Config, folder: Path) -> Replayed:
     standing = Standing()
-    sampler = Sampler(machine, standing, lambda admit: build(admit, config), deadline_s=60)
+    sampler = Sampler(machine, standing, lambda admit: build(admit, config, live=False), deadline_s=60)
     finals = Finals(sampler)
     writer: JournalWriter | None = None
     cycles, servers, first_ns = 0, set[str](), 0
@@ -86,7 +86,13 @@ def _play(rows: Iterator[dict[str, Any]], machine: Recorded, config: Config, fol
             first_ns = frame.at.wall_ns
             interval_ns = int((machine.interval_s or config.interval_s) * 1e9)
             origin = journal.Origin(
-                machine.node, machine.boot_id, uuid.uuid4().hex, machine.kernel, __version__, interval_ns
+                machine.node,
+                machine.boot_id,
+                uuid.uuid4().hex,
+                machine.kernel,
+                __version__,
+                interval_ns,
+                config.store.link_rate_bits // 8,
             )
             writer = JournalWriter(folder, origin, standing, number=1, file_s=config.store.journal_minutes * 60)
         writer.put(frame)
@@ -104,7 +110,7 @@ def _event(row: dict[str, Any], finals: Finals) -> Frame | None:
     if row["event"] == "server_ended":
         return finals.server(server_in(row["server"], row))
     if row["event"] == "link_ended":
-        return finals.link(row["epoch"], row.get("received_bytes"), row.get("sent_bytes"))
+        return finals.recorded_link(row["epoch"], row.get("received_bytes"), row.get("sent_bytes"))
     return None
 
 

@@ -1,0 +1,61 @@
+"""The sources as the configuration wants them, and the last readings of what ends between two cycles."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasacct.collect import nfsd_module
+from nasacct.collect.diskstats import Disks
+from nasacct.collect.links import Links
+from nasacct.collect.nfsd import Nfsd
+from nasacct.collect.node import Node
+from nasacct.collect.procs import Procs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nasacct.collect.events import LinkEnded
+    from nasacct.collect.machine import Server
+    from nasacct.collect.sampler import Sampler, Source
+    from nasacct.config import Config
+    from nasacct.store.frame import Frame, Subject
+
+
+def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True) -> list[Source]:
+    """The enabled sources. Off a live machine nothing is asked of this one's /sys."""
+    life = partial(nfsd_module.life, Path("/sys")) if live else _unknown
+    nfsd = Nfsd(admit, life)
+    links = Links(admit, config.links.uplinks)
+    all_sources: list[Source] = [nfsd, Procs(nfsd, admit, life), links, Disks(admit), Node(admit)]
+    return [s for s in all_sources if s.name in config.sources.enabled]
+
+
+def _unknown() -> str:
+    return nfsd_module.UNKNOWN
+
+
+class Finals:
+    """Asks the sources of a sampler for last readings, as frames."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+
+    def server(self, server: Server) -> Frame | None:
+        """The last reading of a server that is ending; None when no source knows it."""
+        machine = self._sampler.machine
+        finals = [s.final(machine, server) for s in self._sampler.sources if isinstance(s, Nfsd | Procs)]
+        return self._sampler.finals(finals)
+
+    def link(self, event: LinkEnded) -> Frame | None:
+        """The last counters of an interface that is gone; None when it was nobody's."""
+        return self._sampler.finals([links.final(self._sampler.machine, event) for links in self._links()])
+
+    def recorded_link(self, epoch: str, received: int | None, sent: int | None) -> Frame | None:
+        """The same from a recording, which has the bytes only (the server's view)."""
+        at = self._sampler.machine.now()
+        return self._sampler.finals([links.final_bytes(at, epoch, received, sent) for links in self._links()])
+
+    def _links(self) -> list[Links]:
+        return [s for s in self._sampler.sources if isinstance(s, Links)]
