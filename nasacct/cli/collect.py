@@ -1,7 +1,7 @@
 """`nasacct collect`: the daemon that reads counters into the journal."""
 
 import json
-from pathlib import Path
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,11 +55,11 @@ def collect(
 
     if not dry_run:
         return daemon.run(first, volatile=volatile, reload=settings)
-    _show(daemon.rehearse(first, length), first.root, as_json=as_json)
+    _show(daemon.rehearse(first, length), as_json=as_json)
     return OK
 
 
-def _show(found: "Rehearsal", root: Path, *, as_json: bool) -> None:
+def _show(found: "Rehearsal", *, as_json: bool) -> None:
     from nasacct.cli.answer import Column, Form, plain, show
     from nasacct.units import in_bytes, in_count, in_duration
 
@@ -93,9 +93,9 @@ def _show(found: "Rehearsal", root: Path, *, as_json: bool) -> None:
         Column("bytes_per_cycle", "PER CYCLE", in_bytes),
     ]
     show(rows, columns, Form.TABLE, f"{found.cycles} cycles, {found.servers} servers; nothing was written")
-    print(f"\nThe journal in {root} would grow by {in_bytes(found.bytes_per_day)} a day before it is compacted.")
-    for cost in found.sources.values():
-        for reason, times in cost.reasons.items():
-            print(f"{cost.source}: {plain(reason)} ({in_count(times)} times)")
-    for note in found.notes:
-        print(plain(note))
+    print(f"\nThe journal would grow by {in_bytes(found.bytes_per_day)} a day before it is compacted.")
+    reasons = [
+        f"{c.source}: {why} ({in_count(n)} times)" for c in found.sources.values() for why, n in c.reasons.items()
+    ]
+    for told in [*reasons, *found.notes]:
+        print(textwrap.fill(plain(told), 80, subsequent_indent="  "))

@@ -87,7 +87,10 @@ def _nfsd(source: Nfsd, machine: Machine, listing: Listing) -> Finding:
     reads = {"reads": "/proc/<pid>/net/rpc/nfsd", "needs": "none beyond finding the servers"}
     if failed:
         reasons = ", ".join(sorted(set(batch.failed.values())))
-        mend = "counters by server need Linux 6.9, or a stable kernel of autumn 2024 or later"
+        mend = (
+            "counters by server need Linux 6.9 or a stable kernel of autumn 2024 or later; "
+            "`nasacct parse nfsd FILE` shows how one is read"
+        )
         return Finding("source", "nfsd", "missing", f"{told}: {reasons}", mend, **reads)
     return Finding("source", "nfsd", "ok" if asked else "note", told, **reads)
 
@@ -121,7 +124,7 @@ def _disks(machine: Machine) -> Finding:
             "source", "disks", "note", "no whole disk is seen", "see disks.include and disks.exclude", **reads
         )
     rotational = sum(disk.rotational is True for disk in disks)
-    return Finding("source", "disks", "ok", f"{len(disks)} whole disks, {rotational} of them rotating", **reads)
+    return Finding("source", "disks", "ok", f"{len(disks)} seen, {rotational} of them rotating", **reads)
 
 
 def _files(machine: Machine) -> Iterator[Finding]:
@@ -168,26 +171,24 @@ def _store(config: Config) -> Iterator[Finding]:
         yield Finding("store", "file system", "missing", f"{where}: {found.forgets}, lost at reboot", mend)
     else:
         yield Finding("store", "file system", "ok", where)
-    free = f"{in_bytes(found.free_bytes)} free of {in_bytes(found.total_bytes)}"
     low = found.free_bytes < max(1e9, found.total_bytes / 50)
-    yield Finding(
-        "store", "space", "missing" if low else "ok", free, "free some, or name another --root" if low else ""
-    )
-    if found.owner is None:
-        yield Finding("store", "owner", "note", "there is no store yet", "nasacct collect makes it")
-        return
-    open_to_all = found.owner.endswith(("4", "5", "6", "7"))
-    mend = "chmod o-rwx: the store says who uses the NAS" if open_to_all else ""
-    yield Finding("store", "owner", "missing" if open_to_all else "ok", found.owner, mend)
+    free = f"{in_bytes(found.free_bytes)} free of {in_bytes(found.total_bytes)}"
+    mend = "free some, or name another --root" if low else ""
+    yield Finding("store", "space", "missing" if low else "ok", free, mend)
     try:
         version = root.version(config.root)
     except NasacctError as error:
-        yield Finding("store", "version", "missing", error.sentence)
+        yield Finding("store", "version", "missing", *error.sentence.rsplit("; ", 1))
+        return
     except OSError as error:
         yield Finding("store", "version", "missing", f"not readable: {error.strerror}", "join the store's group")
-    else:
-        told = f"version {version}" if version else "no store in it yet"
-        yield Finding("store", "version", "ok" if version else "note", told)
-    yield Finding(
-        "store", "writers", "ok" if found.held else "note", ", ".join(found.held) or "nobody writes to it now"
-    )
+        return
+    if version is None or found.owner is None:
+        yield Finding("store", "version", "note", "there is no store yet", "nasacct collect makes it")
+        return
+    yield Finding("store", "version", "ok", str(version))
+    open_to_all = not found.owner.endswith("0")
+    mend = f"chmod o-rwx {config.root}: the store says who uses the NAS" if open_to_all else ""
+    yield Finding("store", "owner", "missing" if open_to_all else "ok", found.owner, mend)
+    held = ", ".join(found.held)
+    yield Finding("store", "writers", "ok" if held else "note", held or "nobody writes to it now")

@@ -1,0 +1,53 @@
+"""`nasacct doctor`, run on this machine as it is."""
+
+import json
+import os
+
+from nasacct.store import root
+
+
+def findings(done):
+    assert done.returncode in {0, 1}, done.stderr
+    return {(finding["area"], finding["name"]): finding for finding in json.loads(done.stdout)}
+
+
+def test_what_is_missing_decides_the_exit_status_and_has_a_mend(nasacct, tmp_path):
+    """1 when something is missing, else 0; each source says what it reads and needs."""
+    done = nasacct("doctor", "--json", "--root", tmp_path / "store")
+    found = findings(done)
+    missing = [f for f in found.values() if f["state"] == "missing"]
+    assert done.returncode == bool(missing)
+    assert all(f["mend"] for f in missing)
+    assert all(f["reads"] and f["needs"] for f in found.values() if f["area"] == "source")
+    assert {"servers", "nfsd", "links", "disks"} <= {name for area, name in found if area == "source"}
+    assert found["machine", "kernel"]["found"].split()[1] == os.uname().release
+    assert not (tmp_path / "store").exists()
+
+
+def test_store_is_examined(nasacct, tmp_path):
+    """A good store is well; one that others may read, and one on a file system that forgets, are not."""
+    store = tmp_path / "store"
+    root.prepare(store)
+    with root.lock(store, "nas1", "collect"):
+        found = findings(nasacct("doctor", "--json", "--root", store))
+    assert found["store", "writers"]["found"] == "nas1/collect"
+    assert found["store", "owner"]["state"] == "ok"
+    store.chmod(0o755)
+    assert findings(nasacct("doctor", "--json", "--root", store))["store", "owner"]["state"] == "missing"
+    forgets = findings(nasacct("doctor", "--json", "--root", "/dev/shm/none"))["store", "file system"]
+    assert (forgets["state"], "tmpfs" in forgets["found"]) == ("missing", True)
+
+
+def test_pool_that_is_not_mounted_is_missing(nasacct, tmp_path):
+    """With a mount point configured, the store's file system must be that one."""
+    done = nasacct("doctor", "--json", "--root", tmp_path / "store", NASACCT_MOUNTPOINT=str(tmp_path))
+    assert findings(done)["store", "file system"]["state"] == "missing"
+
+
+def test_people_get_lines_of_80_columns(nasacct, tmp_path):
+    """Grouped by what was looked at, and the last line sums up."""
+    done = nasacct("doctor", "--root", tmp_path / "a-rather-long-name-of-a-store")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80 + len(str(tmp_path))
+    assert lines[0] == "Sources"
+    assert lines[-1] == "all is well" or lines[-1].endswith(" missing")
