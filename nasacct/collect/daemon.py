@@ -58,7 +58,7 @@ def run(config: Config, *, volatile: bool = False, reload: Callable[[], Config] 
     logs.begin()
     notifier = Notifier()
     while True:
-        if config.mountpoint is not None and not _mounted(config.mountpoint):
+        if config.mountpoint is not None and not _mounted(config.mountpoint, notifier):
             return OK
         store_root.prepare(config.root, volatile=volatile, reader_group=config.reader_group)
         with store_root.lock(config.root, config.node, "collect"):
@@ -98,6 +98,8 @@ def _collect(config: Config, notifier: Notifier) -> bool:
         def tick() -> None:
             nonlocal ready
             collector.tick()
+            if writer.fault is not None:
+                raise writer.fault
             if not ready:
                 ready = True
                 notifier.send("READY=1")
@@ -208,6 +210,19 @@ class Collector:
         self.machine.close()
 
 
-def _mounted(mountpoint: Path) -> bool:
-    stop = threading.Event()
-    return store_root.wait_for_mount(mountpoint, stop, log.info)
+class _Patience(threading.Event):
+    """Waits, and tells the watchdog meanwhile that waiting is what is meant."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        super().__init__()
+        self._notifier = notifier
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._notifier.send("WATCHDOG=1")
+        return super().wait(timeout)
+
+
+def _mounted(mountpoint: Path, notifier: Notifier) -> bool:
+    """Wait for the pool; the service counts as started, for it is doing what it should."""
+    notifier.send(f"READY=1\nSTATUS=waiting for {mountpoint} to be mounted")
+    return store_root.wait_for_mount(mountpoint, _Patience(notifier), log.info)

@@ -35,6 +35,7 @@ RETRY_S = 2.0
 class JournalWriter:
     """The one writer of a node's journal folder.
 
+    `trouble` is why nothing can be written at present, `fault` an error of this program that ended the thread.
     `standing` is what stood when the run began (taken over, and kept current). `ring_bytes` bounds the frames that
     wait for the disk; `file_s` is how long, by the frames' own CLOCK_BOOTTIME, a file is written before the next.
     """
@@ -52,6 +53,7 @@ class JournalWriter:
         self.folder, self.origin, self.standing = folder, origin, standing
         self.file_ns, self.ring_bytes = int(file_s * 1e9), ring_bytes
         self.trouble: str | None = None
+        self.fault: Exception | None = None
         self.merged = 0
         self.bytes_written = 0
         self.synced_seq = 0
@@ -105,6 +107,14 @@ class JournalWriter:
         return len(self._waiting)
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as err:
+            log.exception("the journal's writer ended")
+            self.fault = err
+        self._close_file()
+
+    def _work(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
@@ -121,7 +131,6 @@ class JournalWriter:
                 self._waiting.popleft()
                 self._held_bytes -= frame.nbytes
                 self._changed.notify_all()
-        self._close_file()
 
     def _write(self, frame: Frame) -> None:
         if self._fd is None or self._rotate or frame.at.boot_ns - self._opened_ns >= self.file_ns:
