@@ -41,13 +41,14 @@ lint: $(READY)
 
 bench: $(READY)
 	@.ci/packages bench
-	@for bench in bench/*/run.py bench/*.py; do test -f "$$bench" || continue; echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
+	@for bench in $(filter-out soak,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
+		echo "== bench/$$bench"; $(BIN)/python -m bench.$$bench || exit; done
 
 lab: packages $(READY)
 	tests/lab/run-vm -- sh
 
 soak: packages $(READY)
-	$(BIN)/pytest tests/soak
+	$(BIN)/python -m bench.soak
 
 docs: $(READY)
 	$(BIN)/python -m nasacct.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

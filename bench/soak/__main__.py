@@ -55,7 +55,7 @@ def main() -> int:
 def _soak(folder: Path, names: list[str], for_s: float, interval: str) -> int:
     counter = "rpc/nfsd" if Path("/proc/net/rpc/nfsd").exists() else "snmp"
     environ = {**os.environ, "NASACCT_SERVERS__COUNTER": counter, "NASACCT_NODE": "soak"}
-    command = [sys.executable, "-m", "nasacct", "collect", "--volatile", "--root", folder / "store"]
+    command = [sys.executable, "-m", "nasacct", "collect", "--volatile", "--root", str(folder / "store")]
     with (folder / "log").open("wb") as log:
         collector = subprocess.Popen([*command, "--interval", interval], env=environ, stderr=log)
         began, looks = time.monotonic(), list[Look]()
@@ -78,7 +78,7 @@ def _soak(folder: Path, names: list[str], for_s: float, interval: str) -> int:
 
 def _come_and_go(names: list[str]) -> None:
     """End one server, and begin it anew."""
-    name = random.choice(names)  # noqa: S311 - which one is of no consequence
+    name = random.choice(names)
     lines = [f"netns del {name}", f"netns add {name}", f"link add nfs-{name} type veth peer name eth0 netns {name}"]
     # the kernel takes the old link away a moment after its namespace
     for line in lines:
