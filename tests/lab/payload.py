@@ -22,8 +22,6 @@ from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).resolve().parents[2]
 GUEST_PYTHON = "3.11"
-#: Where Debian's Python looks for what its administrator installed.
-SITE = f"usr/local/lib/python{GUEST_PYTHON}/dist-packages"
 
 
 def tree() -> Path:
@@ -67,7 +65,7 @@ def site_packages() -> Path:
     """A squashfs of the base install's packages for the guest's Python, built when the cache has none like it."""
     packages = closure(base_requirements())
     host = ".".join(map(str, sys.version_info[:2]))
-    key = hashlib.sha256(host.encode())
+    key = hashlib.sha256(f"1 {host}".encode())
     for package in packages:
         key.update(f"{package.name}=={package.version}\n{package.read_text('RECORD')}".encode())
     image = vm.cache() / f"site-{key.hexdigest()[:12]}.sqfs"
@@ -75,8 +73,8 @@ def site_packages() -> Path:
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="site.", dir=image.parent) as folder:
-        site = Path(folder, "root", SITE)
-        site.mkdir(parents=True)
+        site = Path(folder, "site")
+        site.mkdir()
         if host == GUEST_PYTHON:
             _copy(packages, site)
         else:
@@ -86,7 +84,7 @@ def site_packages() -> Path:
             )
             _fetch(packages, site)
         packed = Path(folder, "packed")
-        squash = ["mksquashfs", Path(folder, "root"), packed, "-comp", "zstd", "-Xcompression-level", "3"]
+        squash = ["mksquashfs", site, packed, "-comp", "zstd", "-Xcompression-level", "3"]
         subprocess.run([*squash, "-all-root", "-noappend", "-quiet", "-no-progress"], stdout=sys.stderr, check=True)
         packed.rename(image)
     return image

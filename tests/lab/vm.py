@@ -85,7 +85,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Machine:
-    """A virtual machine to be: its kernel (6.12, 6.1), memory, processors, disks, overlays, and what goes in."""
+    """A virtual machine to be: its kernel (6.12, 6.1), memory, processors, disks, and what goes in.
+
+    `site` is a squashfs of packages for the guest's Python.
+    """
 
     kernel: str = "6.12"
     memory: str = "1536M"
@@ -93,7 +96,7 @@ class Machine:
     accelerator: str = ""
     disks: Sequence[Disk] = ()
     inputs: Sequence[Path] = ()
-    overlays: Sequence[Path] = ()
+    site: Path | None = None
     out_size: str = "2G"
     append: str = ""
     stdout: BinaryIO = field(default_factory=lambda: sys.stdout.buffer)
@@ -162,7 +165,7 @@ class Machine:
     def _drives(self, work: Path, modules: Path, root: Path) -> Iterator[str]:
         # no host cache flushes: the lab measures the guest's accounting, not this machine's disk
         drives = [("root", root, "readonly=on"), ("modules", modules, "readonly=on")]
-        drives += [(f"over{i}", path, "readonly=on") for i, path in enumerate(self.overlays)]
+        drives += [("site", self.site, "readonly=on")] if self.site else []
         drives += [("lab-in", work / "in.tar", "readonly=on"), ("lab-out", work / "out.tar", "cache=unsafe")]
         for disk in self.disks:
             path = work / f"disk.{disk.name}"

@@ -14,8 +14,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -37,6 +42,7 @@ PLAN = {
     "105": ("1003", {41: "4.2"}),
     "106": ("1004", {51: "4.2"}),
 }
+DISK = Path("/dev/disk/lab/nas").resolve().name
 RESTARTED, RESTART_AT_S = "103", 345
 CONFIG = """
 node = "nas"
@@ -83,18 +89,20 @@ def fio(seconds: float, **options: str | int) -> str:
 def jobs() -> list[Job]:
     """The schedule, at full length."""
     light_s, heavy_s = (TOTAL_S - 30) * PACE, 110 * PACE
-    light = {"bs": "16k", "filename": "/mnt/small", "size": "32M", "rate_iops": 3}
+    # all of it O_DIRECT: the dirty pages of clients on the same kernel as their server block each other
+    light = {"bs": "16k", "filename": "/mnt/small", "size": "32M", "rate_iops": 3, "direct": 1}
     big = {"bs": "128k", "filename": "/mnt/big", "size": f"{BIG_MIB}M", "direct": 1, "numjobs": 4}
-    log = {"bs": "16k", "filename": "/mnt/wal", "size": "128M", "fsync": 1, "numjobs": 4}
+    log = {"bs": "16k", "filename": "/mnt/wal", "size": "128M", "direct": 1, "fsync": 1, "numjobs": 4}
     look = f"end=$(($(date +%s) + {round(light_s)})); while [ $(date +%s) -lt $end ]; do ls -l /mnt; sleep 20; done"
-    dump = f"bs=1M count={round(400 * PACE)} conv=fsync; dd if=/mnt/dump of=/dev/null bs=1M iflag=direct"
+    backup = f"dd if=/dev/zero of=/mnt/dump oflag=direct bs=1M count={round(600 * PACE)} conv=fsync"
+    backup += "; dd if=/mnt/dump of=/dev/null iflag=direct bs=1M"
     storm = f"for k in 1 2 3 4 5 6 7 8; do python3 -c '{STORM}' {90 * PACE} $k & done; wait"
     return [
-        Job(5, 21, "light random reads", fio(light_s, rw="randread", direct=1, **light)),
+        Job(5, 21, "light random reads", fio(light_s, rw="randread", **light)),
         Job(5, 22, "light writes", fio(light_s, rw="randwrite", fsync=16, **light)),
         Job(5, 51, "almost idle", look),
         Job(60, 23, "random reads, 4 deep, of a file larger than the NAS's memory", fio(heavy_s, rw="randread", **big)),
-        Job(210, 32, "a backup written and read back over NFSv3", f"dd if=/dev/zero of=/mnt/dump {dump}"),
+        Job(210, 32, "a backup written and read back over NFSv3", backup),
         Job(380, 31, "16 KiB writes, each with fsync, 4 deep", fio(heavy_s, rw="randwrite", **log)),
         Job(525, 41, "files created, renamed and removed by 8 processes", storm),
     ]
@@ -137,12 +145,18 @@ class Nas:
         """What every VPS moved so far."""
         return {number: vps.moved() for number, vps in self.vps.items()}
 
+    def disk(self) -> tuple[int, int]:
+        """Milliseconds the disk was busy so far, and requests it served."""
+        fields = [int(word) for word in Path(f"/sys/block/{DISK}/stat").read_text("utf-8").split()]
+        return fields[9], fields[0] + fields[4]
+
 
 class Player:
     """Plays the jobs, each on a thread of its own, and keeps what happened."""
 
     def __init__(self, nas: Nas) -> None:
-        self.nas, self.log, self._lock = nas, [], threading.Lock()
+        self.nas, self._lock = nas, threading.Lock()
+        self.log: list[dict[str, Any]] = []
         self.began, self.began_wall = time.monotonic(), time.time()
         self._threads = [threading.Thread(target=self._play, args=(job,)) for job in jobs()]
         self._threads.append(threading.Thread(target=self._restart))
@@ -164,40 +178,42 @@ class Player:
 
     def _play(self, job: Job) -> None:
         self._wait_until(job.start_s)
-        while not self.nas.vps[job.vps].mounted:  # its server is being restarted
+        vps = self.nas.vps[job.vps]
+        while not vps.mounted:  # its server is being restarted
             time.sleep(0.2)
-        start, before = self._now(), self.nas.moved()
-        done = subprocess.run(
-            self.nas.vps[job.vps].argv("sh", "-c", job.command),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        end, after = self._now(), self.nas.moved()
-        self._note((start, end), before, after, vps=job.vps, kind=job.kind, status=done.returncode)
+        with self._noted(job.kind, vps=job.vps) as entry:
+            argv = vps.argv("sh", "-c", job.command)
+            done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            entry["status"] = done.returncode
         if done.returncode:
             print(f"vps{job.vps}: {done.stdout[-800:]}", flush=True)
 
     def _restart(self) -> None:
         self._wait_until(RESTART_AT_S)
-        start, before = self._now(), self.nas.moved()
-        self.nas.restart(RESTARTED)
-        self._note((start, self._now()), before, self.nas.moved(), kind=f"restart of server {RESTARTED}", status=0)
+        with self._noted(f"restart of server {RESTARTED}"):
+            self.nas.restart(RESTARTED)
 
-    def _note(
-        self, span: tuple[float, float], before: dict[int, Moved], after: dict[int, Moved], **what: object
-    ) -> None:
-        start, end = span
-        moved = {str(number): asdict(after[number] - before[number]) for number in after}
-        entry = {"start_s": round(start, 1), "end_s": round(end, 1), **what, "moved_by_vps": moved}
+    @contextmanager
+    def _noted(self, kind: str, **what: object) -> Iterator[dict[str, Any]]:
+        """Put into the log what was moved, and what the disk did, while the body ran."""
+        entry: dict[str, Any] = {"kind": kind, **what, "start_s": round(self._now(), 1), "end_s": None, "status": 0}
+        before, (busy_ms, requests), start = self.nas.moved(), self.nas.disk(), self._now()
+        yield entry
+        after, (busy_after_ms, requests_after), end = self.nas.moved(), self.nas.disk(), self._now()
+        entry["end_s"] = round(end, 1)
+        entry["disk_busy_percent"] = round((busy_after_ms - busy_ms) / (end - start) / 10)
+        entry["disk_requests_per_s"] = round((requests_after - requests) / (end - start), 1)
+        entry["moved_by_vps"] = {str(number): asdict(after[number] - before[number]) for number in after}
         with self._lock:
             self.log.append(entry)
-        print(f"{start:6.1f} .. {end:6.1f} s  {what['kind']}", flush=True)
+        words = "{start_s:6.1f} .. {end_s:6.1f} s  disk {disk_busy_percent:3} %  {kind}"
+        print(words.format(**entry), flush=True)
 
 
 def main() -> int:
     """Set up, record, play, tell; exit status 1 when a job or the recorder failed."""
     nas = Nas()
-    disk = Path("/dev/disk/lab/nas").resolve().name
-    config = CONFIG.format(interval=INTERVAL_S, disk=disk)
+    config = CONFIG.format(interval=INTERVAL_S, disk=DISK)
     watch = Recorder(config, OUT / "recording.jsonl.zst") if Recorder.possible() else Nobody()
     time.sleep(3 * INTERVAL_S)  # its first cycle is the baseline; nobody moves anything yet
     before = nas.moved()
@@ -210,7 +226,7 @@ def main() -> int:
     truth = {
         "kernel": os.uname().release,
         "filesystem": "ext4",
-        "disk": disk,
+        "disk": DISK,
         "interval_s": INTERVAL_S,
         "began": player.began_wall,
         "servers": {
