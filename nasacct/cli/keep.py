@@ -24,6 +24,9 @@ def keep(
     Deletes what is older than configured. Runs beside `nasacct collect`, at the lowest CPU and I/O priority; stopping
     it loses nothing.
     """
+    settings = configured(config, root)
+    from nasacct.collect import logs
     from nasacct.store.keep import run
 
-    return run(configured(config, root), once=once)
+    logs.begin()
+    return run(settings, once=once)
