@@ -44,6 +44,7 @@ class _Followed:
     server: Server
     pidfd: int | None = None
     stamp: _Stamp | None = None
+    in_folder: bool = False
 
 
 class Watch:
@@ -57,8 +58,10 @@ class Watch:
         self._folder = str(folder) if folder is not None else None
         self._folders = Folders([*nested, self._folder] if self._folder else nested, nested, _FILES)
         self._links = LinkEvents()
-        # tells of any change of the mount table by being ready; it says so once, to whoever polls first
+        # each tells of any change of the mount table by being ready; it says so once, to whoever polls it first. So
+        # one wakes who waits, which may be somebody polling this epoll, and the other is looked at by `poll` alone
         self._mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+        self._mounts_seen = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._followed: dict[str, _Followed] = {}
         self._by_pidfd: dict[int, _Followed] = {}
         self._ended: list[Server] = []
@@ -89,12 +92,15 @@ class Watch:
             changed = self._folders.changes()
         if self._links.fileno() in ready:
             links = self._links.read()
-        # what the mount table has to say is often swallowed by the poll that waits on this one
-        named = self._names()
-        moved = {path for path in named.keys() | self._named.keys() if named.get(path) != self._named.get(path)}
-        self._named = named
-        for followed in [f for f in self._followed.values() if f.pidfd is None]:
-            if self._stamp(followed.server, named) != followed.stamp:
+        moved: set[str] = set()
+        # a thousand names are looked at only when there is something to see
+        looked = self._remounted() or changed is None or bool(changed)
+        if looked:
+            named = self._names()
+            moved = {path for path in named.keys() | self._named.keys() if named.get(path) != self._named.get(path)}
+            self._named = named
+        for followed in [f for f in self._followed.values() if f.pidfd is None and (looked or not f.in_folder)]:
+            if self._stamp(followed.server, self._named) != followed.stamp:
                 self._end(followed)
         if self._wake in ready:
             os.eventfd_read(self._wake)
@@ -131,6 +137,7 @@ class Watch:
         self._followed.clear()
         self._epoll.close()
         os.close(self._mounts)
+        os.close(self._mounts_seen)
         os.close(self._wake)
         self._folders.close()
         self._links.close()
@@ -139,6 +146,7 @@ class Watch:
         followed = self._followed[server.epoch] = _Followed(server)
         if server.pid is None:
             followed.stamp = self._stamp(server, named)
+            followed.in_folder = self._in_folder(server)
             if followed.stamp is None or followed.stamp[0] != server.about.get("netns"):
                 self._end(followed)
             return
@@ -169,12 +177,21 @@ class Watch:
     def _stamp(self, server: Server, named: dict[str, _Stamp]) -> _Stamp | None:
         """What is where the server's namespace should be; None for nothing."""
         path = server.namespace or ""
-        if path.rpartition("/")[0] == self._folder:
+        if self._in_folder(server):
             return named.get(path)
         try:
             return Path(path).stat().st_ino, 0
         except OSError:
             return None
+
+    def _in_folder(self, server: Server) -> bool:
+        return (server.namespace or "").rpartition("/")[0] == self._folder
+
+    def _remounted(self) -> bool:
+        """Whether the mount table has changed since the last call (proc_pid_mountinfo(5))."""
+        poller = select.poll()
+        poller.register(self._mounts_seen, select.POLLPRI)
+        return bool(poller.poll(0))
 
     def _names(self) -> dict[str, _Stamp]:
         """What is in the folder of named namespaces, by path."""
