@@ -236,10 +236,9 @@ def _row_schema(width: int, carry: bool) -> pa.Schema:
 
 def _encode_rows(sids: np.ndarray, values: np.ndarray, wall: Any = None, boot: Any = None) -> bytes:
     width = values.shape[1]
-    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-    columns = [pa.array(sids), pa.FixedSizeListArray.from_arrays(flat, width)]
+    columns = [_column(sids), pa.FixedSizeListArray.from_arrays(_column(values), width)]
     if wall is not None:
-        columns += [pa.array(wall), pa.array(boot)]
+        columns += [_column(wall), _column(boot)]
     batch = pa.RecordBatch.from_arrays(columns, schema=_row_schema(width, wall is not None))
     return batch.serialize().to_pybytes()
 
@@ -248,7 +247,7 @@ def _decode_rows(data: memoryview, stream: str, names: list[str], carry: bool) -
     """Sids, values in today's order of measures, and for a carry the times. Measures unknown today are left out."""
     batch = pa.ipc.read_record_batch(pa.py_buffer(data), _row_schema(len(names), carry))
     flat: Any = batch.column(1)
-    values = flat.flatten().to_numpy(zero_copy_only=False).reshape(len(batch), len(names))
+    values = _numbers(flat.flatten(), np.int64).reshape(len(batch), len(names))
     measures = [m.name for m in STREAMS[stream].measures]
     if names != measures:
         where = {n: i for i, n in enumerate(names)}
@@ -257,10 +256,25 @@ def _decode_rows(data: memoryview, stream: str, names: list[str], carry: bool) -
         for i, name in enumerate(measures):
             if name in where:
                 values[:, i] = old[:, where[name]]
-    columns = [batch.column(0).to_numpy(), values]
+    columns = [_numbers(batch.column(0), np.int32), values]
     if carry:
-        columns += [batch.column(2).to_numpy(), batch.column(3).to_numpy()]
+        columns += [_numbers(batch.column(2), np.int64), _numbers(batch.column(3), np.int64)]
     return tuple(columns)
+
+
+# not by pa.array and to_numpy: where pandas is installed they load it, which costs the collector 80 MiB
+def _column(values: np.ndarray) -> pa.Array[Any]:
+    """An array's numbers in their order as a column, without a copy."""
+    flat: Any = np.ascontiguousarray(values).reshape(-1)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), flat.size, [None, pa.py_buffer(flat)])
+
+
+def _numbers(column: pa.Array[Any], dtype: type[np.int32 | np.int64]) -> np.ndarray:
+    """A column without nulls as an array, without a copy."""
+    if not len(column):
+        return np.zeros(0, dtype)
+    buffer: Any = column.buffers()[-1]
+    return np.frombuffer(buffer, dtype, len(column), column.offset * np.dtype(dtype).itemsize)
 
 
 def _subject_out(subject: Subject) -> dict[str, Any]:
