@@ -27,7 +27,7 @@ EXCLUDED = ("loop*", "ram*", "zram*", "dm-*", "md*", "zd*", "sr*", "fd*", "bcach
 _BLANK = re.compile(r"(?:[a-z0-9]+\.)?0*|(?i:unknown|none|n/a|default string|to be filled.*)")
 #: Parts of a device's path that say nothing of its place: they count discoveries.
 _DISCOVERED = re.compile(r"block|host\d+|virtio\d+|nvme\d*|nvme-subsystem")
-_SCSI_HOST = re.compile(r"^(?:target)?\d+:(?=\d+:\d+)")
+_SCSI_ADDRESS = re.compile(r"(?:target)?\d+:(\d+:\d+(?::\d+)?)")
 
 
 def disks(
@@ -108,7 +108,13 @@ def _place(folder: Path) -> str | None:
     chain = parts[parts.index("devices") + 1 :]
     if chain[0] == "virtual":
         return None
-    return "/".join(_SCSI_HOST.sub("", part) for part in chain if not _DISCOVERED.fullmatch(part)) or None
+    return "/".join(_placed(part) for part in chain if not _DISCOVERED.fullmatch(part)) or None
+
+
+def _placed(part: str) -> str:
+    """The part of the path; of a SCSI address (host:channel:target:lun) without the host's number."""
+    address = _SCSI_ADDRESS.fullmatch(part)
+    return address[1] if address else part
 
 
 def _text(folder: Path, file: str) -> str | None:
