@@ -7,6 +7,7 @@ them by namespace, each server gets rows of its own.
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ class Procs:
         patience_s: float = 1.0,
     ) -> None:
         self._nfsd, self._admit, self._life, self._patience_s = nfsd, admit, life, patience_s
+        self._lock = threading.Lock()
         self._cycle: NfsdCycle | None = None
         self._changes = Changes(PROCS)
         self._host: Subject | None = None
@@ -68,27 +70,29 @@ class Procs:
         else:
             self._cycle = cycle
             batch = Batch(self.name, cycle.at, [], complete=listing.complete)
-            rows = {**self._take_servers(machine, cycle, batch), **self._take_host(machine, cycle, batch)}
-            values = np.array(list(rows.values()), np.int64).reshape(-1, PROCS.width)
-            batch.rows = self._changes.rows(list(rows), values)
+            with self._lock:
+                rows = {**self._take_servers(machine, cycle, batch), **self._take_host(machine, cycle, batch)}
+                values = np.array(list(rows.values()), np.int64).reshape(-1, PROCS.width)
+                batch.rows = self._changes.rows(list(rows), values)
         batch.took_us = (time.perf_counter_ns() - began) // 1000
         batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
         return batch
 
     def final(self, machine: Machine, server: Server) -> Batch | None:
         """The last reading of an ending server, where the kernel counts by server; None elsewhere."""
-        subject = self._servers.pop(server.epoch, None)
-        if subject is None:
-            return None
-        batch = Batch(self.name, machine.now(), None, ended=[subject])
-        try:
-            values = self._values(machine.nfsd(server), {"server"})
-        except (OSError, ParseError) as error:
-            batch.failed[subject] = str(error)
-        else:
-            batch.rows = self._changes.rows([subject], np.array([values], np.int64), final=True)
-        self._changes.forget(subject)
-        return batch
+        with self._lock:
+            subject = self._servers.pop(server.epoch, None)
+            if subject is None:
+                return None
+            batch = Batch(self.name, machine.now(), None, ended=[subject])
+            try:
+                values = self._values(machine.nfsd(server), {"server"})
+            except (OSError, ParseError) as error:
+                batch.failed[subject] = str(error)
+            else:
+                batch.rows = self._changes.rows([subject], np.array([values], np.int64), final=True)
+            self._changes.forget(subject)
+            return batch
 
     def _take_servers(self, machine: Machine, cycle: NfsdCycle, batch: Batch) -> dict[Subject, list[int]]:
         """What the kernel counts by server, of each server whose file differs from the last cycle's."""
