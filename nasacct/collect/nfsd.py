@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,11 +41,11 @@ HOST_NOTE = "nfsd counts the whole host here: stored for the node, not for serve
 
 @dataclass(slots=True, eq=False)
 class _Slot:
-    """One subject, the bytes last read of it, and what they gave."""
+    """One subject, the bytes last read of it, and what they gave: `place` is its row in the source's table."""
 
     subject: Subject
+    place: int
     own: bytes = b""
-    row: NDArray[np.int64] = field(default_factory=lambda: np.full(WIDTH, ABSENT, np.int64))
     unknown: int = 0
     broken: str = ""
     absent: int = 0
@@ -71,6 +71,8 @@ class Nfsd:
         self._reader = NfsdRows()
         self._changes = Changes(NFSD, OPS)
         self._slots: dict[str, _Slot] = {}
+        self._table: NDArray[np.int64] = np.zeros((0, WIDTH), np.int64)
+        self._free: list[int] = []
         self._host: _Slot | None = None
         self._ended: set[str] = set()
         self._mask: NDArray[np.bool_] = np.zeros(WIDTH - 1, np.bool_)
@@ -123,7 +125,7 @@ class Nfsd:
                 batch.failed[slot.subject] = trouble
             else:
                 batch.rows = self._hand_out([slot], self.semantics.server_columns, final=True)
-            self._changes.forget(slot.subject)
+            self._forget(slot)
             return batch
 
     def _take(self, machine: Machine, listing: Listing, cycle: NfsdCycle) -> Batch:
@@ -173,21 +175,36 @@ class Nfsd:
             about={**{key: value for key, value in about.items() if value is not None}, **server.about},
         )
         subject.sid = self._admit(subject)
-        slot = self._slots[server.epoch] = _Slot(subject)
+        slot = self._slots[server.epoch] = _Slot(subject, self._place())
         return slot
+
+    def _place(self) -> int:
+        """A row of the table for a new slot."""
+        if not self._free:
+            rows = len(self._table)
+            self._free = list(range(rows, 2 * rows + 16))
+            self._table = np.concatenate([self._table, np.zeros((len(self._free), WIDTH), np.int64)])
+        place = self._free.pop()
+        self._table[place] = ABSENT
+        return place
+
+    def _forget(self, slot: _Slot) -> None:
+        self._changes.forget(slot.subject)
+        self._free.append(slot.place)
 
     def _understand(self, fresh: Sequence[tuple[_Slot, bytes, bytes]]) -> None:
         rows, unknown, broken = self._reader.read([own for _, own, _ in fresh])
-        for i, (slot, own, text) in enumerate(fresh):
-            slot.own, slot.broken = own, ""
-            if i in broken:
-                slot.broken = f"its nfsd file is broken: {_where(text, broken[i])}"
-            else:
-                slot.row, slot.unknown = rows[i].copy(), int(unknown[i])
+        for (slot, own, _), fields in zip(fresh, unknown.tolist(), strict=True):
+            slot.own, slot.unknown, slot.broken = own, fields, ""
+        for i, error in broken.items():
+            slot, _, text = fresh[i]
+            slot.broken = f"its nfsd file is broken: {_where(text, error)}"
+        self._table[[slot.place for slot, _, _ in fresh]] = rows
 
     def _look(self, kernel: str, good: list[_Slot], cycle: NfsdCycle) -> None:
         """Let the semantics see what may tell them something."""
-        self.semantics.see_threads([int(slot.row[THREADS]) for slot in good])
+        rows = self._rows(good)
+        self.semantics.see_threads(rows[:, THREADS].tolist())
         if self.semantics.settled:
             return
         host = _parsed(cycle.host_text)
@@ -196,7 +213,7 @@ class Nfsd:
             self.semantics.only_the_host_has_a_file()
         samples = [host, *(_parsed(text) for text in list(cycle.texts.values())[:_SAMPLES])]
         self.semantics.see(
-            np.array([slot.row for slot in good], np.int64).reshape(-1, WIDTH),
+            rows,
             [sample for sample in samples if sample is not None],
             None if host is None else np.array(row(host), np.int64),
             span_ns=cycle.span_ns,
@@ -207,8 +224,9 @@ class Nfsd:
         """What counts the whole host: listed, and its numbers understood; None when they cannot be."""
         epoch = nfsd_module.epoch(machine.boot_id, self._life())
         if self._host is None or self._host.subject.epoch != epoch:
-            self._host = _Slot(Subject(self.name, {"server": None}, epoch, bits32=narrow_nfsd(machine.kernel)))
-            self._host.subject.sid = self._admit(self._host.subject)
+            subject = Subject(self.name, {"server": None}, epoch, bits32=narrow_nfsd(machine.kernel))
+            subject.sid = self._admit(subject)
+            self._host = _Slot(subject, self._place() if self._host is None else self._host.place)
         assert batch.listed is not None
         batch.listed.append(self._host.subject)
         batch.note = HOST_NOTE
@@ -226,13 +244,15 @@ class Nfsd:
         self, slots: list[_Slot], mask: NDArray[np.bool_], host: _Slot | None = None, *, final: bool = False
     ) -> dict[str, Rows]:
         """The rows of the slots, as far as they are the servers' own, and of the host's, as far as they are its."""
-        masks = [mask] * len(slots)
+        values = np.where(mask, self._rows(slots)[:, :-1], ABSENT)
         if host is not None:
-            slots, masks = [*slots, host], [*masks, self.semantics.host_columns]
-        if not slots:
-            return {}
-        values = np.where(np.array(masks), np.array([slot.row[:-1] for slot in slots]), ABSENT)
+            slots = [*slots, host]
+            host_values = np.where(self.semantics.host_columns, self._rows([host])[:, :-1], ABSENT)
+            values = np.concatenate([values, host_values])
         return self._changes.rows([slot.subject for slot in slots], values, final=final)
+
+    def _rows(self, slots: Sequence[_Slot]) -> NDArray[np.int64]:
+        return self._table[np.fromiter((slot.place for slot in slots), np.intp, len(slots))]
 
     def _forget_unlisted(self, cycle: NfsdCycle) -> None:
         """Forget who is gone; not at once, for a last reading may still be asked for."""
@@ -240,7 +260,7 @@ class Nfsd:
         for epoch, slot in list(self._slots.items()):
             slot.absent = 0 if epoch in cycle.servers else slot.absent + 1
             if slot.absent > _FORGIVEN:
-                self._changes.forget(self._slots.pop(epoch).subject)
+                self._forget(self._slots.pop(epoch))
 
 
 def _parsed(text: bytes | None) -> NfsdCounters | None:
