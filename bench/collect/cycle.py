@@ -88,7 +88,9 @@ class Cycle:
         self.collector = Collector(config, self.machine, self._take, standing)
         self.frame: Frame | None = None
         self.listing = self.machine.servers()
-        self.parser, self.parsed = Nfsd(_counter()), _TextsOnly(config, self.texts, names)
+        # its own texts: what changes for the cycle must not have changed for the parser
+        self.parser, self.parsed_texts = Nfsd(_counter()), NfsdTexts(template, len(names))
+        self.parsed = _TextsOnly(config, self.parsed_texts, names)
         for _ in range(_WARM_UP):
             self.cycle(1, 0)
             self.parse(1, 0)
@@ -142,11 +144,11 @@ class Cycle:
 
     def parse(self, every: int, first: int) -> dict[str, int]:
         """The nfsd source over texts that need not be read."""
-        self.texts.change(range(first, len(self.listing.servers), every))
+        self.parsed_texts.change(range(first, len(self.listing.servers), every))
         cpu = time.process_time_ns()
         batch = self.parser.read(self.parsed, self.listing)
         cpu = time.process_time_ns() - cpu
-        return {"cpu_ns": cpu, "rows": sum(len(r.sids) for r in batch.rows.values())}
+        return {"cpu_ns": cpu, "rows": len(batch.rows["nfsd"].sids)}
 
     def list(self) -> dict[str, int]:
         """Looking for servers anew, which is done once a minute."""

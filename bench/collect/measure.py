@@ -81,7 +81,10 @@ def _cycles(
     taken.facts[f"bytes {load}"] = done["bytes"]
     traffic.send(used)
     taken.add(f"C {load}", c.ask("cycle")["cpu_ns"])
-    taken.add(f"parse {load}", ours.ask("parse", every, first)["cpu_ns"])
+    done = ours.ask("parse", every, first)
+    if done["rows"] != len(used):
+        raise NotDoneError(f"of {len(used)} changed texts {done['rows']} gave rows")
+    taken.add(f"parse {load}", done["cpu_ns"])
     traffic.send(used)
     taken.parts.setdefault(load, []).append(ours.ask("parts", every, first))
 
