@@ -35,6 +35,8 @@ __all__ = ["Nfsd", "NfsdCounters", "as_json", "parse"]
 _SAMPLES = 16
 #: A server missing in so many complete listings is forgotten in the next.
 _FORGIVEN = 3
+#: Why a server was not read in a cycle in which all files showed the same.
+KEPT_BACK = "all servers' files show the same: kept back until one differs"
 #: Said in the health of a cycle in which numbers were stored for the node.
 HOST_NOTE = "nfsd counts the whole host here: stored for the node, not for servers"
 
@@ -156,9 +158,12 @@ class Nfsd:
         mask = self.semantics.server_columns
         chosen = [slot for slot, _, _ in fresh] if (mask == self._mask).all() else read
         self._mask = mask
-        if not mask.any():
+        if self.semantics.of("rc") == "host":
             listed.clear()
             batch.failed.clear()
+        elif not mask.any():
+            # they live, but whose numbers these are is not known: they are neither read nor gone
+            batch.failed = dict.fromkeys(listed, KEPT_BACK)
         host = self._read_host(machine, batch, cycle) if self.semantics.host_columns.any() else None
         batch.rows = self._hand_out([slot for slot in chosen if not slot.broken], mask, host)
         if listing.complete:

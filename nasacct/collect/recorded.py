@@ -26,6 +26,8 @@ HOST_FILES = {
     "proc/meminfo": "meminfo",
     "proc/loadavg": "loadavg",
     "proc/uptime": "uptime",
+    # the host's own namespace: what it shows tells what is counted by namespace
+    "proc/net/rpc/nfsd": "rpc_nfsd",
 }
 #: What a recording holds where reading failed: this and the reason.
 FAILED = "!"

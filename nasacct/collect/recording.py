@@ -11,7 +11,6 @@ Keys that a reader does not know are passed over, lines of other kinds too: reco
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,10 @@ if TYPE_CHECKING:
 VERSION = 1
 #: A compressed block is closed and written after this many lines: what a crash can cost.
 LINES_PER_BLOCK = 64
+#: The first bytes of a zstd frame (RFC 8878).
+_ZSTD = b"\x28\xb5\x2f\xfd"
+#: Unpacked in pieces of so many bytes: as much of a torn block may be lost beyond its tear.
+_PIECE = 4096
 
 
 class RecordingFile:
@@ -58,11 +61,11 @@ class RecordingFile:
         """Close the block and write it to the disk."""
         if not self._block:
             return
-        sink = io.BytesIO()
+        sink = pa.BufferOutputStream()
         with pa.CompressedOutputStream(sink, "zstd") as out:
             out.write(b"".join(self._block))
         self._block.clear()
-        view = memoryview(sink.getvalue())
+        view = memoryview(sink.getvalue().to_pybytes())
         while view:
             view = view[os.write(self._fd, view) :]
         os.fdatasync(self._fd)
@@ -80,30 +83,45 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     recording at all, or a line in it is not JSON.
     """
     try:
-        with path.open("rb") as raw:
-            packed = raw.read(4) == b"\x28\xb5\x2f\xfd"
-        source = pa.OSFile(str(path), "rb")
+        data = path.read_bytes()
     except OSError as err:
         raise of_os(err, f"reading the recording {path}") from err
-    stream = pa.CompressedInputStream(source, "zstd") if packed else source
     number, rest = 0, b""
-    with source, stream:
-        while True:
-            try:
-                chunk = stream.read(1 << 20)
-            except OSError as err:
-                if number == 0 and not rest:
-                    raise NasacctError(f"{path}: not a recording ({err}); `nasacct record` makes one", DATA) from err
-                return
-            if not chunk:
-                break
-            *lines, rest = (rest + bytes(chunk)).split(b"\n")
-            for line in lines:
-                number += 1
-                if line.strip():
-                    yield _row(path, number, line)
+    for block in _blocks(data) if data.startswith(_ZSTD) else [data]:
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            number += 1
+            if line.strip():
+                yield _row(path, number, line)
     if number == 0:
-        raise NasacctError(f"{path}: not a recording (no line in it); `nasacct record` makes one", DATA)
+        raise NasacctError(f"{path}: not a recording (no whole line in it); `nasacct record` makes one", DATA)
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    """What the zstd frames hold, one after the other; of a torn one at the end, what could be unpacked."""
+    start = 0
+    while start < len(data):
+        end = start
+        while True:
+            # the four bytes of the magic number may also stand inside a frame: then it unpacks only with what follows
+            found = data.find(_ZSTD, end + len(_ZSTD))
+            end = len(data) if found < 0 else found
+            unpacked, whole = _unpack(data[start:end])
+            if whole or end == len(data):
+                break
+        yield unpacked
+        start = end
+
+
+def _unpack(frame: bytes) -> tuple[bytes, bool]:
+    parts: list[bytes] = []
+    with pa.CompressedInputStream(pa.BufferReader(frame), "zstd") as stream:
+        try:
+            while part := stream.read(_PIECE):
+                parts.append(bytes(part))
+        except OSError:
+            return b"".join(parts), False
+    return b"".join(parts), True
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
