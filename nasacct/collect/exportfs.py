@@ -29,6 +29,8 @@ _PID_MAX = 1 << 22
 
 _GONE = (FileNotFoundError, NotADirectoryError)
 Stamp = tuple[int, int, int]
+#: The stamp of a pid file, the pid in it and when that process began, in ticks.
+_Life = tuple[Stamp, int, int]
 
 
 @dataclass(slots=True)
@@ -38,7 +40,7 @@ class _Known:
     config_stamp: Stamp | None = None
     config: ServerConfig = field(default_factory=ServerConfig)
     config_note: str = ""
-    good: tuple[Stamp, int, int] | None = None
+    good: _Life | None = None
 
 
 class Exportfs:
@@ -80,16 +82,14 @@ class Exportfs:
         known, shown = self._known[name], printable(name)
         stated = self._pid(name, shown)
         if stated is None:
-            known.good = None
             return None
         pid, stamp = stated
         started = process.started(self._proc, pid)
         if started is None:
             self._notes.append(f"server {shown} has ended: its pid file names {pid}, which is no live process")
-            known.good = None
             return None
         if known.good != (stamp, pid, started):
-            trouble = self._used_again(name, pid, started, stamp)
+            trouble = self._used_again(name, pid, started, stamp, known.good)
             if trouble:
                 self._notes.append(f"server {shown} has ended: its pid {pid} {trouble}")
                 return None
@@ -135,8 +135,10 @@ class Exportfs:
             return None
         return int(text), stamp
 
-    def _used_again(self, name: str, pid: int, started: int, stamp: Stamp) -> str:
-        """Why the process is not the server's, "" when it is."""
+    def _used_again(self, name: str, pid: int, started: int, stamp: Stamp, good: _Life | None) -> str:
+        """Why the process is not the server's, "" when it is; `good` is the last one that was."""
+        if good is not None and good[:2] == (stamp, pid):
+            return "belongs to another process than when the same pid file was first read"
         own = process.namespace(self._proc, "self")
         if own is not None and own == process.namespace(self._proc, pid):
             return "is in the host's own network namespace"

@@ -85,28 +85,29 @@ class Folders:
             if path in self._nested and happening.mask & _COME and happening.mask & inotify.IN_ISDIR:
                 self._add(f"{path}/{happening.name}", _INSIDE)
         for wanted in self._wanted:
-            # an ancestor went, or the next step of the path came
-            if (gone and (wanted == path or wanted.startswith(f"{path.rstrip('/')}/"))) or (
-                happening.mask & _COME and f"{wanted}/".startswith(f"{path.rstrip('/')}/{happening.name}/")
-            ):
-                self._arm(wanted)
+            within = path.rstrip("/")
+            went = gone and f"{wanted}/".startswith(f"{within}/")
+            step_came = happening.mask & _COME and f"{wanted}/".startswith(f"{within}/{happening.name}/")
+            if (went or step_came) and (self._arm(wanted) or wanted == path):
                 changed.add(wanted)
 
-    def _arm(self, wanted: str) -> None:
+    def _arm(self, wanted: str) -> bool:
+        """Watch the directory or what will show its coming; whether it is there."""
         while not self._add(wanted, _INSIDE):
             step = Path(wanted)
             while not self._add(str(step.parent), _COME) and step.parent != step:
                 step = step.parent
             # it may have come between the two attempts
             if not step.is_dir():
-                return
+                return False
         if wanted in self._nested:
             try:
                 inside = [entry.path for entry in os.scandir(wanted) if entry.is_dir()]
             except OSError:
-                return
+                return True
             for path in inside:
                 self._add(path, _INSIDE)
+        return True
 
     def _add(self, path: str, mask: int) -> bool:
         """Watch a directory; False when there is none. One that cannot be watched is left to the next full look."""
@@ -117,7 +118,7 @@ class Folders:
         except OSError as err:
             if not self._full:
                 mend = "; raise fs.inotify.max_user_watches" if err.errno == errno.ENOSPC else ""
-                log.warning("%s cannot be watched (%s)%s; changes in it are seen late", path, err.strerror, mend)
+                log.warning("%s cannot be watched (%s)%s; changes are seen late", path, err.strerror, mend)
             self._full = True
             return True
         old = self._number.get(path)

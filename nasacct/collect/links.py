@@ -93,6 +93,12 @@ class Links:
         batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
         return batch
 
+    def owner(self, server: Server) -> None:
+        """Tell of a server that no cycle may have seen, before the end of its link is told."""
+        with self._lock:
+            if server.link:
+                self._owners.setdefault(server.link, server)
+
     def final(self, machine: Machine, event: LinkEnded) -> Batch | None:
         """The last reading of a link that ended, flagged final; None for one that nobody asked about."""
         epoch = event.epoch(machine.boot_id)
