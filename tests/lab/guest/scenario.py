@@ -31,7 +31,7 @@ from watchers import Nobody, Recorder
 
 OUT = Path(os.environ["LAB_OUT"])
 PACE = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-TOTAL_S, INTERVAL_S = 660, 2
+TOTAL_S, INTERVAL_S = 660, 1
 BIG_MIB = max(64, int(1000 * PACE))
 #: server -> its dataset (the first part is the member), and its VPSes with the version of NFS they mount by
 PLAN = {
@@ -100,6 +100,7 @@ def jobs() -> list[Job]:
     return [
         Job(5, 21, "light random reads", fio(light_s, rw="randread", **light)),
         Job(5, 22, "light writes", fio(light_s, rw="randwrite", fsync=16, **light)),
+        Job(5, 31, "light writes, until before the restart", fio(305 * PACE, rw="randwrite", fsync=16, **light)),
         Job(5, 51, "almost idle", look),
         Job(60, 23, "random reads, 4 deep, of a file larger than the NAS's memory", fio(heavy_s, rw="randread", **big)),
         Job(210, 32, "a backup written and read back over NFSv3", backup),
@@ -121,7 +122,12 @@ class Nas:
             hosts = tuple(f"{self.vps[number].address}/32" for number in mounts)
             self.servers[name] = Server(name, f"172.16.128.{int(name)}", Export(dataset, hosts))
         # written locally, before anything is recorded
-        for dataset, name, mib in (("1001", "small", 32), ("1001/photos", "big", BIG_MIB), ("1002", "wal", 128)):
+        for dataset, name, mib in (
+            ("1001", "small", 32),
+            ("1001/photos", "big", BIG_MIB),
+            ("1002", "wal", 128),
+            ("1002", "small", 32),
+        ):
             run("dd", "if=/dev/zero", f"of={POOL}/{dataset}/private/{name}", "bs=1M", f"count={mib}")
         run("sync")
         Path("/proc/sys/vm/drop_caches").write_text("3", "utf-8")
@@ -137,7 +143,7 @@ class Nas:
         """Restart a server after its VPSes have unmounted it."""
         for number in PLAN[name][1]:
             self.vps[number].unmount()
-        time.sleep(2.5 * INTERVAL_S)  # quiesced: the recorder sees the last counters of this life
+        time.sleep(3 * INTERVAL_S)  # quiesced: the recorder sees the last counters of this life
         self.servers[name].restart()
         self.mount(name)
 
