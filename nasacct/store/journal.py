@@ -17,6 +17,7 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,6 +102,14 @@ def number_of(path: Path) -> int:
     if match is None:
         raise JournalError(f"{path}: not a journal file's name")
     return int(match[1])
+
+
+def begun(path: Path) -> int:
+    """When the file was begun, in whole seconds of UTC, as its name says."""
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        raise JournalError(f"{path}: not a journal file's name")
+    return int(datetime.strptime(f"{match[2]}Z", "%Y%m%dT%H%M%S%z").timestamp())
 
 
 def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) -> bytes:

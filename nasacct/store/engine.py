@@ -1,0 +1,108 @@
+"""The engine: what runs SQL over Parquet files and Arrow tables. DuckDB, behind one small protocol.
+
+DuckDB keeps nothing: the database is in memory, every query has a cursor of its own, and what a query sees (views,
+tables) is made on that cursor and goes with it. It may read below the store's root and nothing else, and no query can
+change that.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nasacct.errors import UNAVAILABLE, NasacctError
+
+try:
+    import duckdb
+except ImportError:
+    raise NasacctError(
+        "answers need DuckDB, which is not installed; install nasacct with its extra: nasacct[reports]", UNAVAILABLE
+    ) from None
+
+#: Errors that the text of a query causes; a damaged file may cause any other.
+_OF_SQL = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+
+class EngineError(Exception):
+    """A query that failed; `of_sql` says that its text is at fault, not a file."""
+
+    def __init__(self, why: str, *, of_sql: bool) -> None:
+        super().__init__(why)
+        self.of_sql = of_sql
+
+
+class Engine(Protocol):
+    """Runs SQL."""
+
+    def query(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        views: Sequence[str] = (),
+        tables: Mapping[str, pa.Table] | None = None,
+    ) -> pa.Table:
+        """The answer of one SELECT, with parameters `$name`.
+
+        `tables` are seen under their names, and `views` are statements that make views, by this query only.
+        EngineError when it fails.
+        """
+        ...
+
+
+class DuckEngine:
+    """DuckDB in memory, allowed to read below `root`; `query` may be called by several threads."""
+
+    def __init__(self, root: Path, *, memory_mib: int = 512, threads: int = 2) -> None:
+        self._connection = duckdb.connect(":memory:")
+        spill = Path(tempfile.gettempdir()) / f"nasacct-{os.getpid()}"
+        for setting, value in {
+            "memory_limit": f"'{memory_mib}MiB'",
+            "threads": threads,
+            "TimeZone": "'UTC'",
+            "parquet_metadata_cache": "true",
+            "temp_directory": quoted(str(spill)),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "allowed_directories": f"[{quoted(str(root))}]",
+            "enable_external_access": "false",
+            "lock_configuration": "true",
+        }.items():
+            self._connection.execute(f"SET {setting} = {value}")
+
+    def query(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        views: Sequence[str] = (),
+        tables: Mapping[str, pa.Table] | None = None,
+    ) -> pa.Table:
+        """See `Engine.query`."""
+        with self._connection.cursor() as cursor:
+            try:
+                for name, table in (tables or {}).items():
+                    cursor.register(name, table)
+                for view in views:
+                    cursor.execute(view)
+                answer: pa.Table = cursor.sql(sql, params=dict(params or {})).to_arrow_table()
+            except duckdb.Error as error:
+                raise EngineError(str(error), of_sql=isinstance(error, _OF_SQL)) from error
+        return answer
+
+    def close(self) -> None:
+        """Give back the memory."""
+        self._connection.close()
+
+
+def quoted(text: str) -> str:
+    """The text as a string of SQL."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,129 @@
+"""Expiry: what is deleted, and when.
+
+Three reasons, each with its own condition:
+
+- replaced: a sound, visible segment lists the file, and has done so for longer than any reader's query may last;
+- old: longer ago than configured, counted back from the node's newest whole day, so that neither a store that stands
+  still nor a replayed recording is emptied by the clock. A segment goes only after everything it replaces, or that
+  would be seen again;
+- left over: a temporary file of a keeper that was killed.
+
+The newest journal file always stays: the next run of the collector begins with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from typing import TYPE_CHECKING
+
+from nasacct.store import journal
+from nasacct.store.compaction import DAY_S
+from nasacct.store.segment_file import digest_of, sync_folder
+from nasacct.store.segments import Shelf, named, shelf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nasacct.store.tree import Tree
+
+log = logging.getLogger(__name__)
+
+#: Every segment is read again, to find damage, once in so many days.
+ROTATION_DAYS = 30
+
+
+def folders(tree: Tree) -> list[Path]:
+    """Every folder of segments that there is in the tree."""
+    return sorted({p for kind in ("usage", "readings") for p in tree.folder.glob(f"{kind}/*/")}) + sorted(
+        tree.folder.glob("rollup/*/*/")
+    )
+
+
+def clean(tree: Tree) -> None:
+    """Remove temporary files; only for the holder of the keeper's lock."""
+    for where in folders(tree):
+        for path in where.glob(".*.parquet.tmp"):
+            path.unlink()
+
+
+def expire_replaced(tree: Tree, now_s: float, grace_s: float) -> int:
+    """Delete journal files and segments that have been replaced for longer than `grace_s`; gives back how many."""
+    gone = 0
+    for where in folders(tree):
+        found = shelf(where)
+        due = [s for s in found.hidden if _replaced_for(found, s.name, now_s) > grace_s]
+        sound = {found.replaced[s.name][1] for s in due}
+        if not all(tree.sound(s) for s in sound):
+            continue
+        for segment in due:
+            segment.path.unlink()
+        if due:
+            sync_folder(where)
+        gone += len(due)
+    return gone + _expire_journal(tree, now_s, grace_s)
+
+
+def _replaced_for(found: Shelf, name: str, now_s: float) -> float:
+    """For how many seconds a visible segment has been there that lists the name; 0 without one."""
+    entry = found.replaced.get(name)
+    return now_s - entry[1].path.stat().st_mtime if entry and entry[1] in found.visible else 0.0
+
+
+def _expire_journal(tree: Tree, now_s: float, grace_s: float) -> int:
+    paths = journal.files(tree.journal)[:-1]
+    if not paths:
+        return 0
+    starts = [journal.begun(p) * 1_000_000 for p in paths]
+    shelves = [shelf(r.folder, min(starts), max(starts)) for r in tree.relations()]
+    due = [p for p in paths if all(_replaced_for(found, p.name, now_s) > grace_s for found in shelves)]
+    witnesses = {found.replaced[p.name][1] for p in due for found in shelves}
+    if not due or not all(tree.sound(s) for s in witnesses):
+        return 0
+    for path in due:
+        listed = {found.replaced[path.name][0].digest for found in shelves}
+        if listed != {digest_of(path)}:
+            log.error("%s is not what segments were made of and is kept; look at it, then move it away", path)
+        else:
+            path.unlink()
+    sync_folder(tree.journal)
+    return len(due)
+
+
+def expire_old(tree: Tree, newest_s: float, days: dict[str, int]) -> int:
+    """Delete segments that end longer than `days` (by kind) before `newest_s`; gives back how many."""
+    gone = 0
+    still = {p.name for p in journal.files(tree.journal)}
+    for relation in tree.relations():
+        found = shelf(relation.folder)
+        there = still | {s.name for s in (*found.visible, *found.hidden)}
+        for segment, footer in found.visible.items():
+            old = segment.until < newest_s - days[relation.kind] * DAY_S
+            if old and not any(item.name in there for item in footer.replaces):
+                segment.path.unlink()
+                gone += 1
+        if gone:
+            sync_folder(relation.folder)
+    return gone
+
+
+def newest_day(tree: Tree) -> float:
+    """When the newest whole day ends that the node has usage of, in seconds of UTC; 0 without any.
+
+    A whole day, because a clock that was wrong for an hour after a boot must not make everything old.
+    """
+    found = (named(p) for p in tree.folder.glob("usage/*/day-*.parquet"))
+    return max((float(s.until) for s in found if s), default=0.0)
+
+
+def rotate(tree: Tree, today: int) -> int:
+    """Read today's share of all segments for damage (`today`: days since 1970); gives back how many were damaged.
+
+    Damaged ones go to the quarantine; what they replaced and is still there is seen again.
+    """
+    damaged = 0
+    for where in folders(tree):
+        for segment in shelf(where).visible:
+            if zlib.crc32(segment.name.encode()) % ROTATION_DAYS == today % ROTATION_DAYS:
+                damaged += not tree.sound(segment)
+    return damaged

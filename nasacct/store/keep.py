@@ -1,0 +1,144 @@
+"""The keeper: makes segments and rollups of the journal and deletes what is replaced or old, at the lowest priority.
+
+It is the only writer of everything but the journal, and holds the node's `keep` lock. Each step asks the files what is
+still to be done and leaves nothing half done that a reader could see: killed anywhere, the next run goes on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import platform
+import signal
+import threading
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from nasacct.errors import IO, OK, of_os
+from nasacct.store import root as store_root
+from nasacct.store.compaction import DAY_S, compact
+from nasacct.store.expiry import clean, expire_old, expire_replaced, newest_day, rotate
+from nasacct.store.parts import consume
+from nasacct.store.rollups import roll
+from nasacct.store.schema import STREAMS
+from nasacct.store.segments import SegmentError
+from nasacct.store.tree import Tree, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nasacct.config import Config
+
+log = logging.getLogger(__name__)
+
+#: How long files stay after they were replaced: longer than any reader's query.
+GRACE_S = 900.0
+#: How often there is something to do.
+PAUSE_S = 60.0
+#: ioprio_set(2) by machine, its `who` for one process, and the class that gets the disk when nobody else wants it.
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30}
+_WHO_PROCESS, _CLASS_IDLE = 1, 3 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long what is kept: `days` by kind (readings, usage), `grace_s` for what was replaced."""
+
+    days: dict[str, int]
+    grace_s: float = GRACE_S
+
+
+def run(config: Config, *, once: bool = False) -> int:
+    """Keep the store `config.root` until SIGTERM or SIGINT, or only `once`; gives back the exit status.
+
+    It keeps the tree of `config.node`; `once` takes every node when there is no such tree, as in a store made by a
+    replay. NasacctError when the store is none, is of a newer version, or another keeper holds it.
+    """
+    idle()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if config.mountpoint is not None and not store_root.wait_for_mount(config.mountpoint, stop, log.info):
+        return OK
+    root = store_root.existing(config.root)
+    rules = Rules({"readings": config.store.readings_days, "usage": config.store.usage_days})
+    held: dict[str, Tree] = {}
+    with ExitStack() as locks:
+        while True:
+            there = {tree.node: tree for tree in trees(root)}
+            mine = {config.node: there[config.node]} if config.node in there else there if once else {}
+            for node, tree in mine.items():
+                if node not in held:
+                    locks.enter_context(store_root.lock(root, node, "keep"))
+                    held[node] = tree
+                    clean(tree)
+            failed = sum(keep(tree, time.time(), rules, stop) for tree in held.values())
+            if once:
+                return IO if failed else OK
+            if stop.wait(PAUSE_S):
+                return OK
+
+
+def keep(tree: Tree, now_s: float, rules: Rules, stop: threading.Event | None = None) -> int:
+    """Do all that is to be done in one node's tree now; gives back how many steps failed (the log says why).
+
+    `stop` ends it after the step that runs. NasacctError when a file is met whose version is newer.
+    """
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("reading the journal", partial(consume, tree)),
+        *((f"merging {relation}", partial(compact, tree, relation, now_s)) for relation in tree.relations()),
+        *((f"summing usage of {name}", partial(roll, tree, stream)) for name, stream in STREAMS.items()),
+        ("deleting what is replaced", partial(expire_replaced, tree, now_s, rules.grace_s)),
+        ("deleting what is old", partial(_expire_old, tree, now_s, rules)),
+        ("looking for damage", partial(_rotate, tree, int(now_s // DAY_S))),
+    ]
+    failed = 0
+    for what, step in steps:
+        if stop is not None and stop.is_set():
+            break
+        failed += not _done(f"{what}, node {tree.node}", step)
+    return failed
+
+
+def _done(what: str, step: Callable[[], object]) -> bool:
+    """Whether the step was done; its failure keeps no other step from being tried."""
+    try:
+        step()
+    except OSError as error:
+        log.error("%s", of_os(error, what))
+    except (SegmentError, pa.ArrowException) as error:
+        log.error("%s failed: %s", what, error)
+    else:
+        return True
+    return False
+
+
+def _expire_old(tree: Tree, now_s: float, rules: Rules) -> None:
+    expire_old(tree, min(now_s, newest_day(tree)), rules.days)
+
+
+def _rotate(tree: Tree, today: int) -> None:
+    """Look for damage once a day."""
+    stamp = tree.folder / "keep.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads(stamp.read_bytes())["checked_day"] == today:
+            return
+    rotate(tree, today)
+    store_root.write_atomically(stamp, json.dumps({"checked_day": today}).encode() + b"\n")
+
+
+def idle() -> None:
+    """Give this process the lowest CPU and I/O priority and one thread; what the system refuses is left as it is."""
+    with suppress(OSError):
+        os.nice(19)
+    number = _IOPRIO_SET.get(platform.machine())
+    if number is not None:
+        ctypes.CDLL(None, use_errno=True).syscall(number, _WHO_PROCESS, 0, _CLASS_IDLE)
+    pa.set_cpu_count(1)

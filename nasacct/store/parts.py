@@ -1,0 +1,96 @@
+"""Parts: closed journal files become one segment for each stream's usage and readings.
+
+A journal file is closed once a later one can be read: that one's head says what the file lost at its end. What was
+made of a file is asked of the segments, so a keeper that was killed goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from nasacct.store import journal
+from nasacct.store.ledger import account
+from nasacct.store.readings import of_journal
+from nasacct.store.segment_file import SegmentWriter, digest_of
+from nasacct.store.segments import Footer, Replaced, shelf
+from nasacct.store.tail import chain, terms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from nasacct.store.journal import Journal
+    from nasacct.store.tree import Relation, Tree
+
+log = logging.getLogger(__name__)
+
+
+def consume(tree: Tree) -> int:
+    """Make parts of every closed journal file of which any is missing; gives back of how many files.
+
+    A file that cannot be read, unless it is the newest and perhaps just being begun, goes to the quarantine.
+    NasacctError when a file is of a newer version; OSError when the store cannot be read or written.
+    """
+    paths = journal.files(tree.journal)
+    missing = _missing(tree, paths[:-1])
+    todo = {name: relations for name, relations in missing.items() if relations}
+    if not todo:
+        return 0
+    first = next(i for i, p in enumerate(paths) if p.name in todo)
+
+    def unreadable(path: Path, why: journal.JournalError) -> None:
+        if path != paths[-1]:
+            tree.put_aside(path, why)
+
+    done = 0
+    for found, following in chain(paths[first:], unreadable):
+        if following is not None and found.name in todo:
+            _make(tree, found, following, todo[found.name])
+            done += 1
+    return done
+
+
+def _missing(tree: Tree, paths: list[Path]) -> dict[str, list[Relation]]:
+    """Of each file the relations in which no segment replaces it."""
+    missing: dict[str, list[Relation]] = {p.name: [] for p in paths}
+    starts = [journal.begun(p) for p in paths]
+    for relation in tree.relations():
+        span = (min(starts) * 1_000_000, max(starts) * 1_000_000) if starts else (0, 0)
+        replaced = shelf(relation.folder, *span).replaced
+        for name, relations in missing.items():
+            if name not in replaced:
+                relations.append(relation)
+    return missing
+
+
+def _make(tree: Tree, found: Journal, following: Journal, missing: list[Relation]) -> None:
+    if found.trouble:
+        log.warning("%s ends with a %s; what is whole before it counts", found.name, found.trouble)
+    replaces = (Replaced(found.name, digest_of(tree.journal / found.name)),)
+    readings = of_journal(found, following)
+    for relation in missing:
+        of_stream = readings[relation.stream.name]
+        if relation.kind == "usage":
+            table = account(of_stream, tree.node, terms(found.origin))
+        else:
+            table = of_stream.table(tree.node)
+        since, until = span(table, found.at.wall_ns // 1000)
+        with SegmentWriter(relation.folder, "part", relation.schema) as writer:
+            writer.add(table.sort_by(relation.order))
+            writer.finish(
+                Footer(relation.kind, relation.stream.name, tree.node, "part", since, until, writer.rows, replaces)
+            )
+
+
+def span(table: pa.Table, at_us: int) -> tuple[int, int]:
+    """From and to which time (µs of UTC) the rows reach, `at_us` among them."""
+    if not len(table):
+        return at_us, at_us
+    first, last = ("t0", "t1") if "t0" in table.column_names else ("at", "at")
+    low = pc.min(table.column(first).cast("int64")).as_py()
+    high = pc.max(table.column(last).cast("int64")).as_py()
+    return min(low, at_us), max(high, at_us)

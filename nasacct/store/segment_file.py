@@ -1,0 +1,159 @@
+"""Writing a segment so that it is there whole or not at all, and reading it so that damage is noticed.
+
+Rows are sorted by key, epoch and time, compressed with zstd, integers and times as deltas, strings by a dictionary;
+every page has a checksum. DuckDB does not look at the checksums, so they are checked here: once after writing, before
+a segment is merged, before what it replaces is deleted, and now and then as long as it lies there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Rows of a row group. Below 40,000 the footers cost more than they save, above 260,000 pruning suffers.
+GROUP = 122_880
+
+
+class SegmentWriter:
+    """Writes one segment: `add` tables that are sorted and in order, then `finish`.
+
+    Until `finish` has returned there is only a temporary file, which leaving the `with` block removes.
+    """
+
+    def __init__(self, where: Path, label: str, schema: pa.Schema) -> None:
+        where.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self.where, self.schema, self.rows = where, schema, 0
+        self.temporary = where / f".{label}.parquet.tmp"
+        self._sums = _Sums(schema)
+        texts: Any = [f.name for f in schema if pa.types.is_string(f.type)]
+        deltas = [f.name for f in schema if pa.types.is_integer(f.type) or pa.types.is_timestamp(f.type)]
+        self._file = self.temporary.open("wb")
+        self._writer: Any = pq.ParquetWriter(
+            self._file,
+            schema,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=texts,
+            column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
+            write_page_checksum=True,
+            store_schema=False,
+        )
+
+    def add(self, table: pa.Table) -> None:
+        """Write rows that come after those written so far."""
+        self._sums.add(table)
+        self.rows += len(table)
+        if len(table):
+            self._writer.write_table(table, row_group_size=GROUP)
+
+    def finish(self, footer: Footer) -> Segment:
+        """Close, sync, read back, and give the file its name. SegmentError when the disk holds something else."""
+        self._writer.add_key_value_metadata({KEY: footer.encode()})
+        self._writer.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        # what is read back shall come from the disk, not from memory
+        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        self._file.close()
+        found = _Sums(self.schema)
+        for table in _groups(self.temporary):
+            found.add(table)
+        if found.seen != self._sums.seen:
+            raise SegmentError(f"{self.temporary} does not hold what was written to it")
+        path = self.where / name_of(footer.level, footer.since, footer.until, digest_of(self.temporary))
+        self.temporary.replace(path)
+        sync_folder(self.where)
+        segment = named(path)
+        assert segment is not None
+        return segment
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self.temporary.unlink(missing_ok=True)
+
+
+class _Sums:
+    """What tells whether two tables hold the same: of each column the NULLs, and the sum or length of its values."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.seen = dict.fromkeys(schema.names, (0, 0))
+
+    def add(self, table: pa.Table) -> None:
+        for name, (nulls, total) in self.seen.items():
+            column: Any = table.column(name)
+            if pa.types.is_string(column.type):
+                value = pc.sum(pc.binary_length(column)).as_py()
+            elif pa.types.is_timestamp(column.type):
+                value = pc.sum(column.cast(pa.int64())).as_py()
+            else:
+                value = pc.sum(column).as_py()
+            self.seen[name] = nulls + column.null_count, (total + (value or 0)) % 2**64
+
+
+def check(segment: Segment) -> None:
+    """Read all of the segment: its digest and every page's checksum. SegmentError when it is damaged."""
+    try:
+        if digest_of(segment.path) != segment.digest:
+            raise SegmentError(f"{segment.path} does not have the digest in its name; it was changed or damaged")
+        for _ in _groups(segment.path):
+            pass
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise SegmentError(f"{segment.path} is damaged ({str(error).splitlines()[0]})") from None
+
+
+def read(path: Path, schema: pa.Schema, columns: list[str] | None = None, rows: Any = None) -> pa.Table:
+    """The rows for which the expression `rows` holds, in today's columns; those the file lacks are NULL.
+
+    SegmentError when a page is damaged.
+    """
+    names = schema.names if columns is None else columns
+    try:
+        have = set(pq.read_schema(path).names)
+        table = pq.read_table(
+            path,
+            columns=[n for n in names if n in have],
+            filters=rows,
+            use_threads=False,
+            page_checksum_verification=True,
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise SegmentError(f"{path} is damaged ({str(error).splitlines()[0]})") from None
+    fields = [schema.field(n) for n in names]
+    arrays = [table.column(f.name).cast(f.type) if f.name in have else pa.nulls(len(table), f.type) for f in fields]
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def digest_of(path: Path) -> str:
+    """The first 16 hexadecimal digits of the sha256 of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def sync_folder(where: Path) -> None:
+    """Make renames and removals in the folder last."""
+    descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _groups(path: Path) -> Any:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, use_threads=False)

@@ -1,0 +1,248 @@
+"""Segments: the immutable Parquet files of a stream, and which of them a reader sees.
+
+    ROOT/node=N/usage/nfsd/hour-20261123T120000Z-20261123T130000Z-5f0c1d2e3a4b5c6d.parquet
+
+The name says the level, the time from and to which its rows reach (UTC, whole seconds, rounded outwards) and the first
+16 hexadecimal digits of the sha256 of the file. The footer says, under the key `nasacct`, whose rows these are and
+what the file replaces: journal files, and segments, with everything that those replaced.
+
+A file is hidden only if another one lists it. Nobody ever asks a glob: what is torn, foreign or still being written is
+told as trouble and left out, and it fails no query.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nasacct.errors import DATA, NasacctError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+#: The version of the segments that this program writes and reads.
+FORMAT = 1
+#: The key of the footer's metadata.
+KEY = b"nasacct"
+Kind = Literal["usage", "readings", "rollup"]
+#: What became of the rows, in this order: of one journal file, of an hour, of a day.
+LEVELS = ("part", "hour", "day")
+_NAME = re.compile(r"(part|hour|day)-(\d{8}T\d{6})Z-(\d{8}T\d{6})Z-([0-9a-f]{16})\.parquet")
+_STAMP = "%Y%m%dT%H%M%S"
+JOURNAL = ".journal"
+
+
+class SegmentError(ValueError):
+    """A file that is no whole segment: torn, or foreign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """One file that a segment stands for: a journal file's or a segment's name, and the digest of its content."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a segment says of itself. `since`, `until` in µs of UTC; `of` are the files a rollup was summed from."""
+
+    kind: Kind
+    stream: str
+    node: str
+    level: str
+    since: int
+    until: int
+    rows: int
+    replaces: tuple[Replaced, ...]
+    of: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        """The value of the footer's key."""
+        said = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "stream": self.stream,
+            "node": self.node,
+            "level": self.level,
+            "from": _iso(self.since),
+            "to": _iso(self.until),
+            "rows": self.rows,
+            "replaces": [{"name": r.name, "digest": r.digest} for r in self.replaces],
+            **({"of": list(self.of)} if self.of else {}),
+        }
+        return json.dumps(said, separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, value: bytes) -> Footer:
+        """The footer of the key's value; KeyError, ValueError, TypeError when it is none."""
+        said = json.loads(value)
+        if said["format"] > FORMAT:
+            raise NasacctError(
+                f"the store holds segments of version {said['format']}, this nasacct knows {FORMAT}; update it", DATA
+            )
+        return cls(
+            said["kind"],
+            said["stream"],
+            said["node"],
+            said["level"],
+            _us(said["from"]),
+            _us(said["to"]),
+            said["rows"],
+            tuple(Replaced(r["name"], r["digest"]) for r in said["replaces"]),
+            tuple(said.get("of", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment by its name; `since`, `until` in whole seconds of UTC."""
+
+    path: Path
+    level: str
+    since: int
+    until: int
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What lies in one folder: the segments a reader sees, with their footers.
+
+    `hidden` are sound files that a visible one replaces, `replaced` everything replaced, by name, with the segment
+    that says so (a visible one, unless none does); `trouble` is told in sentences.
+    """
+
+    visible: dict[Segment, Footer] = field(default_factory=dict)
+    hidden: dict[Segment, Footer] = field(default_factory=dict)
+    replaced: dict[str, tuple[Replaced, Segment]] = field(default_factory=dict)
+    damaged: list[Path] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+
+def folder(root: Path, node: str, kind: Kind, stream: str, step: str | None = None) -> Path:
+    """Where the segments of a stream lie; `step` (5m, 1h, 1d) is for rollups."""
+    tree = root / f"node={node}" / kind
+    return tree / step / stream if step else tree / stream
+
+
+def name_of(level: str, since_us: int, until_us: int, digest: str) -> str:
+    """The name of a segment that reaches from `since_us` to `until_us` (µs of UTC)."""
+    since, until = since_us // 1_000_000, -(-until_us // 1_000_000)
+    stamps = [datetime.fromtimestamp(s, UTC).strftime(_STAMP) for s in (since, until)]
+    return f"{level}-{stamps[0]}Z-{stamps[1]}Z-{digest}.parquet"
+
+
+def named(path: Path) -> Segment | None:
+    """The segment that the path's name tells of, None if it is no segment's name."""
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        return None
+    since, until = (int(datetime.strptime(m + "Z", f"{_STAMP}%z").timestamp()) for m in (match[2], match[3]))
+    return Segment(path, match[1], since, until, match[4])
+
+
+def shelf(where: Path, since_us: int | None = None, until_us: int | None = None, also_at: Iterable[int] = ()) -> Shelf:
+    """What a reader sees in the folder `where` of the time from `since_us` to `until_us` (None: without end).
+
+    `also_at` are seconds at which journal files begin: to know whether those are replaced, what reaches over these
+    moments is looked at as well. NasacctError when a segment's version is newer than this program.
+    """
+    for _ in range(10):
+        try:
+            return _look(where, since_us, until_us, sorted(also_at))
+        except FileNotFoundError:
+            # replaced and deleted since it was listed: what replaces it is there by now
+            continue
+    raise NasacctError(f"{where} changes faster than it can be read; is the clock of this machine right?", DATA)
+
+
+def _look(where: Path, since_us: int | None, until_us: int | None, moments: list[int]) -> Shelf:
+    found = Shelf()
+    wanted: list[Segment] = []
+    for path in sorted(where.iterdir()) if where.is_dir() else ():
+        segment = named(path)
+        if segment is None:
+            if not path.name.startswith("."):
+                found.trouble.append(f"{path} is no segment and is left out; move it away")
+        elif _reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments):
+            wanted.append(segment)
+    sound: dict[Segment, Footer] = {}
+    for segment in wanted:
+        try:
+            sound[segment] = footer(segment)
+        except SegmentError as error:
+            found.damaged.append(segment.path)
+            found.trouble.append(f"{error}; it is left out")
+    listed = {item.name for said in sound.values() for item in said.replaces}
+    for segment, said in sound.items():
+        (found.hidden if segment.name in listed else found.visible)[segment] = said
+    for segment, said in (*found.hidden.items(), *found.visible.items()):
+        found.replaced.update((item.name, (item, segment)) for item in said.replaces)
+    _once(found)
+    return found
+
+
+def _reaches(segment: Segment, since_us: int | None, until_us: int | None) -> bool:
+    return (until_us is None or segment.since * 1_000_000 <= until_us) and (
+        since_us is None or segment.until * 1_000_000 >= since_us
+    )
+
+
+def _once(found: Shelf) -> None:
+    """Hide what was made twice of the same journal files, as when two keepers ran on two copies of a store."""
+    claimed: set[str] = set()
+
+    def journals(segment: Segment) -> set[str]:
+        return {r.name for r in found.visible[segment].replaces if r.name.endswith(JOURNAL)}
+
+    for segment in sorted(found.visible, key=lambda s: (-len(journals(s)), s.name)):
+        mine = journals(segment)
+        if mine and mine <= claimed:
+            found.hidden[segment] = found.visible.pop(segment)
+            found.trouble.append(f"{segment.path} repeats what other segments hold and is left out")
+        elif mine & claimed:
+            found.trouble.append(f"{segment.path} repeats a part of what other segments hold; that part counts twice")
+        claimed |= mine
+
+
+def footer(segment: Segment) -> Footer:
+    """The segment's footer, remembered as long as the file is the same; SegmentError when it is torn or foreign."""
+    try:
+        status = segment.path.stat()
+        return _footer(segment.path, status.st_size, status.st_mtime_ns)
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        why = str(error).splitlines()[0] if not isinstance(error, KeyError) else f"its footer lacks {error}"
+        raise SegmentError(f"{segment.path} is no whole segment ({why})") from None
+
+
+@lru_cache(maxsize=20_000)
+def _footer(path: Path, _size: int, _mtime_ns: int) -> Footer:
+    # a name of its own for the arguments that only tell one state of a file from the next
+    return Footer.decode((pq.read_metadata(path).metadata or {})[KEY])
+
+
+def _iso(us: int) -> str:
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _us(text: str) -> int:
+    since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -1,0 +1,117 @@
+"""The tail: what the journal holds that is no segment yet, as the same usage that will be in one.
+
+The newest file grows, so it is read anew each time; of the others, whatever was made of them is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nasacct.errors import DATA, NasacctError
+from nasacct.store import journal
+from nasacct.store.ledger import Terms, account
+from nasacct.store.readings import of_journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from nasacct.store.journal import Journal, JournalError
+    from nasacct.store.readings import Readings
+    from nasacct.store.segments import Kind
+
+
+def chain(
+    paths: list[Path], unreadable: Callable[[Path, JournalError], None]
+) -> Iterator[tuple[Journal, Journal | None]]:
+    """Each readable file of these, in their order, with the next readable one behind it (None behind the last).
+
+    `unreadable` is told of the others. NasacctError when one is of a newer version; OSError when one cannot be read
+    now: nothing is known then of what it holds.
+    """
+    before: Journal | None = None
+    for path in paths:
+        try:
+            found = journal.read(path)
+        except journal.NewerJournalError as error:
+            raise NasacctError(str(error), DATA) from None
+        except journal.JournalError as error:
+            unreadable(path, error)
+            continue
+        if before is not None:
+            yield before, found
+        before = found
+    if before is not None:
+        yield before, None
+
+
+def terms(origin: journal.Origin) -> Terms:
+    """What the ledger must be told of a file's readings."""
+    return Terms(origin.interval_ns, origin.link_bytes_s)
+
+
+@dataclass(slots=True)
+class _Made:
+    """What was made of a journal file when it had this size and time, and this one was next."""
+
+    state: tuple[int, int]
+    following: Path | None
+    terms: Terms
+    readings: dict[str, Readings]
+    trouble: str | None
+    tables: dict[tuple[Kind, str], pa.Table] = field(default_factory=dict)
+
+
+class Tail:
+    """One node's journal folder, for a reader that asks again and again. Not for several threads at once."""
+
+    def __init__(self, folder: Path, node: str) -> None:
+        self.folder, self.node = folder, node
+        self.trouble: list[str] = []
+        self._made: dict[Path, _Made] = {}
+
+    def look(self, paths: list[Path]) -> None:
+        """Read what is new since the last look in these files, which are the folder's last ones, in order.
+
+        NasacctError when one of them is of a newer version.
+        """
+        self.trouble = []
+        made: dict[Path, _Made] = {}
+        later: Path | None = None
+        inside: Journal | None = None
+        for path in reversed(paths):
+            try:
+                status = path.stat()
+                state = status.st_size, status.st_mtime_ns
+                old = self._made.get(path)
+                if old is not None and old.state == state and old.following == later:
+                    made[path], later, inside = old, path, None
+                    continue
+                found = journal.read(path)
+                if later is not None and inside is None:
+                    inside = journal.read(later)
+                made[path] = _Made(
+                    state, later, terms(found.origin), of_journal(found, inside if later else None), found.trouble
+                )
+                later, inside = path, found
+            except journal.NewerJournalError as error:
+                raise NasacctError(str(error), DATA) from None
+            except (journal.JournalError, OSError) as error:
+                self.trouble.append(f"{error}; what it holds is missing")
+        self._made = made
+        self.trouble += [f"{p} ends with a {m.trouble}; what is whole counts" for p, m in made.items() if m.trouble]
+
+    def tables(self, kind: Kind, stream: str, replaced: Collection[str]) -> list[pa.Table]:
+        """The usage or the readings of a stream, a table for each file that is not replaced by a segment."""
+        return [self._table(made, kind, stream) for path, made in self._made.items() if path.name not in replaced]
+
+    def _table(self, made: _Made, kind: Kind, stream: str) -> pa.Table:
+        table = made.tables.get((kind, stream))
+        if table is None:
+            readings = made.readings[stream]
+            table = readings.table(self.node) if kind == "readings" else account(readings, self.node, made.terms)
+            made.tables[kind, stream] = table
+        return table
