@@ -10,10 +10,14 @@ bytes twice, and are left out, like drives without a medium and hidden paths of 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import time
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
+from nasacct.collect import process
 from nasacct.collect.machine import Disk
 
 if TYPE_CHECKING:
@@ -28,6 +32,43 @@ _BLANK = re.compile(r"(?:[a-z0-9]+\.)?0*|(?i:unknown|none|n/a|default string|to 
 #: Parts of a device's path that say nothing of its place: they count discoveries.
 _DISCOVERED = re.compile(r"block|host\d+|virtio\d+|nvme\d*|nvme-subsystem")
 _SCSI_ADDRESS = re.compile(r"(?:target)?\d+:(\d+:\d+(?::\d+)?)")
+#: What disks say of themselves is asked for anew this often.
+_AGAIN_S = 60.0
+
+
+class BlockDevices:
+    """The whole disks of a machine, for every cycle; arguments as of `disks`.
+
+    To look at one disk takes 0.3 ms, too much for dozens in each cycle. So that is done when a disk came, went or began
+    another life, and once a minute.
+    """
+
+    def __init__(
+        self, sys_root: Path, boot_id: str, *, include: Sequence[str] = (), exclude: Sequence[str] = EXCLUDED
+    ) -> None:
+        self._sys_root, self._boot_id, self._include, self._exclude = sys_root, boot_id, include, exclude
+        self._lives: dict[str, bytes] = {}
+        self._disks: list[Disk] = []
+        self._until = 0.0
+
+    def read(self) -> list[Disk]:
+        """Those that exist now. Raises OSError when there is no /sys/block."""
+        lives = self._look()
+        if lives != self._lives or time.monotonic() > self._until:
+            self._disks = disks(self._sys_root, self._boot_id, include=self._include, exclude=self._exclude)
+            # what happened after the look is seen in the next one
+            self._lives, self._until = lives, time.monotonic() + _AGAIN_S
+        return self._disks
+
+    def _look(self) -> dict[str, bytes]:
+        """What tells one life from the next, of each device that its name does not leave out."""
+        block = f"{self._sys_root}/block"
+        found = {}
+        for name in os.listdir(block):  # noqa: PTH208  a hundred paths a cycle are not for pathlib
+            device = name.replace("!", "/")
+            if name in self._lives or _matches(device, self._include) or not _matches(device, self._exclude):
+                found[name] = _life(f"{block}/{name}")
+        return found
 
 
 def disks(
@@ -40,7 +81,7 @@ def disks(
     found = []
     for folder in sorted((sys_root / "block").iterdir()):
         device = folder.name.replace("!", "/")
-        if not any(fnmatch(device, pattern) for pattern in include) and _left_out(folder, device, exclude):
+        if not _matches(device, include) and _left_out(folder, device, exclude):
             continue
         number = _text(folder, "dev")
         if number is None:
@@ -64,8 +105,19 @@ def disks(
     return found
 
 
+def _matches(device: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(device, pattern) for pattern in patterns)
+
+
+def _life(folder: str) -> bytes:
+    for file in ("diskseq", "dev"):
+        with contextlib.suppress(OSError):
+            return process.content(f"{folder}/{file}", 64)
+    return b""
+
+
 def _left_out(folder: Path, device: str, exclude: Sequence[str]) -> bool:
-    if any(fnmatch(device, pattern) for pattern in exclude):
+    if _matches(device, exclude):
         return True
     if _text(folder, "hidden") == "1" or _text(folder, "size") == "0":
         return True

@@ -42,12 +42,15 @@ class Live:
         self.node = config.node
         self.boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         self.kernel = os.uname().release
-        self._counter, self._disks = config.servers.counter, config.disks
+        self._counter = config.servers.counter
         self._servers = servers.configured(self.boot_id, config.servers)
         self._counters: dict[str, Descriptor] = {}
         self._ending: set[str] = set()
         self._files: dict[str, Descriptor] = {}
         self._links = _Links(self.boot_id)
+        self._only = config.disks.include
+        exclude = (*blockdev.EXCLUDED, *config.disks.exclude)
+        self._disks = blockdev.BlockDevices(Path("/sys"), self.boot_id, include=self._only, exclude=exclude)
         _raise_limit()
 
     def now(self) -> Instant:
@@ -103,9 +106,7 @@ class Live:
 
     def disks(self) -> list[Disk]:
         """The whole disks that exist now."""
-        include, exclude = self._disks.include, (*blockdev.EXCLUDED, *self._disks.exclude)
-        found = blockdev.disks(Path("/sys"), self.boot_id, include=include, exclude=exclude)
-        return [disk for disk in found if not include or any(fnmatch(disk.device, p) for p in include)]
+        return [d for d in self._disks.read() if not self._only or any(fnmatch(d.device, p) for p in self._only)]
 
     def close(self) -> None:
         """Close everything that is kept open."""

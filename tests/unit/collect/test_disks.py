@@ -102,6 +102,24 @@ def test_the_choice_of_disks_can_be_configured(sys_root):
     assert list(sys_root.found(exclude=["*"], include=["sda"])) == ["sda"]
 
 
+def test_a_disk_that_comes_goes_or_begins_another_life_is_noticed_in_the_next_reading(sys_root):
+    """Though what a disk says of itself is not asked for in every cycle: that would be thousands of files."""
+    sys_root.add("sda", device__wwid="naa.1").add("sdb", place="b").add("loop0", place="virtual/c")
+    devices = blockdev.BlockDevices(sys_root.root, "boot")
+    assert [d.epoch for d in devices.read()] == ["boot/disk/7"] * 2
+    (sys_root.root / "block/sda/device/wwid").write_text("naa.2\n")
+    assert devices.read()[0].identity == "wwid:naa.1"
+    (sys_root.root / "block/sda/diskseq").write_text("8\n")
+    changed = devices.read()[0]
+    assert (changed.epoch, changed.identity) == ("boot/disk/8", "wwid:naa.2")
+    sys_root.add("sdc", place="d", diskseq=None, dev="8:32")
+    assert [d.device for d in devices.read()] == ["sda", "sdb", "sdc"]
+    (sys_root.root / "block/sdb").unlink()
+    assert [d.device for d in devices.read()] == ["sda", "sdc"]
+    (sys_root.root / "block/sdc/dev").write_text("8:48\n")
+    assert devices.read()[1].epoch == "boot/dev/8:48"
+
+
 def test_a_slash_in_a_name_is_written_as_in_diskstats(sys_root):
     """/sys cannot have it in a file's name, and writes an exclamation mark."""
     assert list(sys_root.add("cciss!c0d0").found()) == ["cciss/c0d0"]
