@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 import uuid
@@ -56,16 +57,20 @@ def run(config: Config, *, volatile: bool = False, reload: Callable[[], Config] 
     ended. Raises NasacctError when the store must not or cannot be used.
     """
     logs.begin()
+    # a SIGHUP between two runs, when no loop listens, must neither end the process nor be lost
+    asked = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: asked.set())
     notifier = Notifier()
     while True:
         if config.mountpoint is not None and not _mounted(config.mountpoint, notifier):
             return OK
         store_root.prepare(config.root, volatile=volatile, reader_group=config.reader_group)
         with store_root.lock(config.root, config.node, "collect"):
-            again = _collect(config, notifier)
+            again = _collect(config, notifier, asked)
         if not again:
             return OK
         notifier.send("RELOADING=1")
+        asked.clear()
         try:
             config = reload() if reload else config
             log.info("configuration read again")
@@ -73,7 +78,7 @@ def run(config: Config, *, volatile: bool = False, reload: Callable[[], Config] 
             log.error("the configuration stays as it was: %s", err)
 
 
-def _collect(config: Config, notifier: Notifier) -> bool:
+def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool:
     """One run, until it is to end (False) or to begin again with a new configuration (True)."""
     folder = config.root / f"node={config.node}" / "journal"
     folder.mkdir(mode=0o750, exist_ok=True)
@@ -106,6 +111,8 @@ def _collect(config: Config, notifier: Notifier) -> bool:
                 log.info("collecting node=%s root=%s servers=%d", config.node, config.root, collector.count)
             # not before the cycle: a cycle that hangs must be seen
             notifier.send("WATCHDOG=1")
+            if asked.is_set():
+                reload()
 
         def reload() -> None:
             nonlocal again
