@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nasacct.errors import DATA, NO_INPUT, NasacctError
 from nasacct.store import journal
@@ -22,18 +24,19 @@ from nasacct.store import root as store_root
 from nasacct.store.engine import DuckEngine, Engine, EngineError, quoted
 from nasacct.store.schema import STREAMS
 from nasacct.store.segment_file import check
-from nasacct.store.segments import SegmentError, shelf
+from nasacct.store.segments import SegmentError, named, shelf
 from nasacct.store.tail import Tail
 from nasacct.store.tree import Relation, Tree, trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from nasacct.store.segments import Segment
 
 _READINGS = "readings_"
+#: µs of UTC after everything that a segment's name can say.
+_NEVER = 1 << 62
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class Warehouse:
         self.engine = engine or DuckEngine(self.root)
         self.trouble: list[str] = []
         self._tails: dict[Tree, Tail] = {}
+        self._nodes: dict[str, Warehouse] = {}
         self._damaged: set[Path] = set()
         self._lock = threading.Lock()
         self.trees()
@@ -107,6 +111,28 @@ class Warehouse:
             self.trouble = trouble
             return answer
         raise NasacctError(f"the store {self.root} changes faster than it can be asked; try again", DATA)
+
+    def by_node(self) -> list[Warehouse]:
+        """A warehouse of each node, on the same engine; they are the same ones at every call."""
+        if self.node is not None:
+            return [self]
+        for tree in self.trees():
+            if tree.node not in self._nodes:
+                self._nodes[tree.node] = Warehouse(self.root, tree.node, self.engine)
+        return [self._nodes[tree.node] for tree in self.trees()]
+
+    def newest(self, views: Sequence[str]) -> datetime | None:
+        """Up to when there is usage in any of these views; None when there is none."""
+        with self._lock:
+            seen, _ = self._see(views, _NEVER, None)
+        tables = [table for what in seen.values() for table in what.tail if len(table)]
+        if tables:
+            latest: datetime = max(pc.max(table.column("t1")).as_py() for table in tables)
+            return latest
+        folders = [_relation(tree, name).folder for tree in self.trees() for name in views]
+        found = [named(p) for where in folders if where.is_dir() for p in where.iterdir()]
+        until = max((s.until for s in found if s), default=None)
+        return None if until is None else datetime.fromtimestamp(until, UTC)
 
     def _see(self, views: Sequence[str], since: int | None, until: int | None) -> tuple[dict[str, _Seen], list[str]]:
         """What each view is made of now, and what is missing."""

@@ -1,0 +1,139 @@
+"""Top: who uses the NAS now, and how busy its disks are.
+
+"Now" is a node's newest data, so that a recording that was replayed, or a copy of yesterday's store, shows its last
+minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from nasacct.reports.questions import question
+from nasacct.store.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: By what servers are sorted, the largest first; `server` by name.
+Sort = Literal["bytes", "read", "written", "calls", "server"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerNow:
+    """One server's rates; None is unknown. `seen` is its newest reading: long before `as_of`, and it has ended."""
+
+    node: str
+    server: str
+    read_bytes_s: float | None = None
+    written_bytes_s: float | None = None
+    received_bytes_s: float | None = None
+    sent_bytes_s: float | None = None
+    calls_s: float | None = None
+    seen: datetime
+
+    @property
+    def bytes_s(self) -> float:
+        """All that it moves: its link's bytes, or what clients read and wrote where the link is not known."""
+        link = (self.received_bytes_s or 0) + (self.sent_bytes_s or 0)
+        known = self.received_bytes_s is not None or self.sent_bytes_s is not None
+        return link if known else (self.read_bytes_s or 0) + (self.written_bytes_s or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskNow:
+    """One disk: `busy` 0..1, rates per second, mean `wait_ms` of a request, `queue` mean requests in flight."""
+
+    node: str
+    disk: str
+    device: str
+    busy: float | None = None
+    reads_s: float | None = None
+    writes_s: float | None = None
+    read_bytes_s: float | None = None
+    written_bytes_s: float | None = None
+    wait_ms: float | None = None
+    queue: float | None = None
+    in_flight: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeNow:
+    """One machine as of its newest data: shares 0..1 (`io_*` of the time, `cpu_*` of all CPUs), loads, bytes."""
+
+    node: str
+    as_of: datetime
+    window_s: float
+    io_some: float | None = None
+    io_full: float | None = None
+    cpu_busy: float | None = None
+    cpu_iowait: float | None = None
+    load1: float | None = None
+    load5: float | None = None
+    load15: float | None = None
+    memory_total_bytes: int | None = None
+    memory_available_bytes: int | None = None
+    memory_dirty_bytes: int | None = None
+    uptime_s: int | None = None
+
+
+@dataclass(slots=True)
+class Top:
+    """Nodes by name, disks by node and name, servers as asked; `trouble` is what could not be read, in sentences."""
+
+    nodes: list[NodeNow] = field(default_factory=list)
+    disks: list[DiskNow] = field(default_factory=list)
+    servers: list[ServerNow] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The newest data of all nodes, None when there is none."""
+        return max((n.as_of for n in self.nodes), default=None)
+
+
+def top(root: Path, *, node: str | None = None, window_s: float = 60, sort: Sort = "bytes") -> Top:
+    """The state of every node, or of one, over the `window_s` seconds before its newest data.
+
+    NasacctError when there is no store, or none of that node.
+    """
+    return ask(Warehouse(root, node), window_s=window_s, sort=sort)
+
+
+def ask(warehouse: Warehouse, *, window_s: float = 60, sort: Sort = "bytes") -> Top:
+    """The same, for whoever keeps a warehouse open and asks again and again."""
+    found = Top()
+    for one in warehouse.by_node():
+        as_of = one.newest(("nfsd", "links", "disks", "node"))
+        if as_of is not None and one.node is not None:
+            _ask_node(one, one.node, as_of, window_s, found)
+    key: dict[str, Callable[[ServerNow], Any]] = {
+        "bytes": lambda s: -s.bytes_s,
+        "read": lambda s: -(s.read_bytes_s or 0),
+        "written": lambda s: -(s.written_bytes_s or 0),
+        "calls": lambda s: -(s.calls_s or 0),
+        "server": lambda _: 0,
+    }
+    found.servers.sort(key=lambda s: (key[sort](s), s.server, s.node))
+    return found
+
+
+def _ask_node(warehouse: Warehouse, node: str, as_of: datetime, window_s: float, found: Top) -> None:
+    since = as_of - timedelta(seconds=window_s)
+    span = {"since": since, "until": as_of, "lo": _us(since), "hi": _us(as_of)}
+
+    def rows(name: str, *views: str) -> list[dict[str, Any]]:
+        answer = warehouse.query(question(name), span, views=views, since=since, until=as_of).to_pylist()
+        found.trouble += [t for t in warehouse.trouble if t not in found.trouble]
+        return answer
+
+    state = rows("top_node", "node")
+    found.nodes.append(NodeNow(node=node, as_of=as_of, window_s=window_s, **(state[0] if state else {})))
+    found.disks += [DiskNow(node=node, **row) for row in rows("top_disks", "disks")]
+    found.servers += [ServerNow(node=node, **row) for row in rows("top_servers", "nfsd", "links")]
+
+
+def _us(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)

@@ -1,0 +1,81 @@
+"""Usage: who moved how much, by server or node, as a whole or step by step."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from nasacct.errors import USAGE, NasacctError
+from nasacct.reports import steps
+from nasacct.reports.questions import question
+from nasacct.store.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+    from pathlib import Path
+
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+By = Literal["server", "node"]
+_VIEWS = ("nfsd", "links")
+#: Before and after everything that a store can hold.
+_EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def usage(
+    root: Path,
+    by: By = "server",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    step: str | None = None,
+    zone: tzinfo = UTC,
+) -> list[dict[str, Any]]:
+    """Rows with the key `by`, `from`, `to` (UTC), per measure M: `M`, `M_max`, `M_quality`, and `quality`, the worst.
+
+    The measures are read_bytes, written_bytes, received_bytes, sent_bytes, calls. One row for each server or node, or
+    with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
+    Without `since` or `until`, everything in the store counts. What cannot be read is told in the log.
+    NasacctError when there is no store, or the span or the step is none.
+    """
+    warehouse = Warehouse(root)
+    table = ask(warehouse, by, since, until, step, zone)
+    for trouble in warehouse.trouble:
+        log.warning("%s", trouble)
+    keys = ("server", "node") if by == "server" else ("node",)
+    names = {"server": "who", "node": "node"}
+    rest = [n for n in table.column_names if n not in ("node", "who")]
+    return [{k: row[names[k]] for k in keys} | {n: row[n] for n in rest} for row in table.to_pylist()]
+
+
+def ask(
+    warehouse: Warehouse,
+    by: By = "server",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    step: str | None = None,
+    zone: tzinfo = UTC,
+) -> pa.Table:
+    """The same as a table with the columns of sql/usage.sql, for whoever keeps a warehouse open."""
+    begin, end = since or _EVER[0], until or _EVER[1]
+    if begin >= end:
+        raise NasacctError("the time asked for ends before it begins; exchange --since and --until", USAGE)
+    params: dict[str, Any] = {"since": begin, "until": end}
+    length = steps.length_of(step) if step else None
+    first, last = since, until
+    if length or first is None or last is None:
+        span = warehouse.query(question("span"), params, views=_VIEWS, since=since, until=until).to_pylist()[0]
+        if span["first"] is None:
+            first = last = begin
+        elif length:
+            first, last = max(span["first"], begin), min(span["last"], end)
+        else:
+            first, last = first or span["first"], last or max(span["last"], span["first"] + timedelta(microseconds=1))
+    if length:
+        table = steps.steps(first, last, length, zone, begin, end)
+    else:
+        table = steps.one(first, last, whole=until is None)
+    params["by"] = by
+    return warehouse.query(question("usage"), params, views=_VIEWS, since=since, until=until, tables={"steps": table})
