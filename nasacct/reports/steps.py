@@ -6,12 +6,15 @@ length in UTC. The first and the last step are cut where the question begins and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from nasacct.errors import USAGE, NasacctError
+from nasacct.store.ledger import EDGE_US
 from nasacct.store.tables import TIME
 from nasacct.units import seconds
 
@@ -21,7 +24,16 @@ if TYPE_CHECKING:
 #: More rows than this nobody reads and no terminal holds.
 MOST = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SCHEMA = pa.schema([("from", TIME), ("to", TIME), ("lo", pa.int64()), ("hi", pa.int64())])
+#: One cell for all time.
+_FOREVER_US = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The table `steps` of sql/usage.sql, and the length of its cells."""
+
+    table: pa.Table
+    cell_us: int
 
 
 def length_of(text: str) -> timedelta:
@@ -35,18 +47,18 @@ def length_of(text: str) -> timedelta:
     return length
 
 
-def one(since: datetime, until: datetime, *, whole: bool) -> pa.Table:
+def one(since: datetime, until: datetime, *, whole: bool) -> Steps:
     """A single step; `whole` that what happened at its very end belongs to it."""
-    return _table([(since, until)], last_us=1 if whole else 0)
+    return _steps([(since, until)], _FOREVER_US, last_us=1 if whole else 0)
 
 
-def steps(first: datetime, last: datetime, length: timedelta, zone: tzinfo, begin: datetime, end: datetime) -> pa.Table:
+def steps(first: datetime, last: datetime, length: timedelta, zone: tzinfo, begin: datetime, end: datetime) -> Steps:
     """Every step that has any of the time from `first` to `last`, within the question's `begin` and `end`."""
     count = (last - first) / length
     if count > MOST:
         raise NasacctError(f"--step: that would be {count:,.0f} steps; say a longer step or less time", USAGE)
     found = [(max(lo, begin), min(hi, end)) for lo, hi in _edges(first, length, zone, last)]
-    return _table([(lo, hi) for lo, hi in found if lo < hi])
+    return _steps([(lo, hi) for lo, hi in found if lo < hi], EDGE_US)
 
 
 def _edges(first: datetime, length: timedelta, zone: tzinfo, last: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -67,9 +79,23 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _table(spans: list[tuple[datetime, datetime]], last_us: int = 0) -> pa.Table:
-    rows = [{"from": lo, "to": hi, "lo": _us(lo), "hi": _us(hi) + last_us} for lo, hi in spans]
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+def _steps(spans: list[tuple[datetime, datetime]], cell_us: int, last_us: int = 0) -> Steps:
+    lo = np.array([_us(low) for low, _ in spans], np.int64)
+    hi = np.array([_us(high) + last_us for _, high in spans], np.int64)
+    first = lo // cell_us
+    count = (hi - 1) // cell_us - first + 1
+    row = np.repeat(np.arange(len(spans)), count)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    table = pa.table(
+        {
+            "from": pa.array([low for low, _ in spans], TIME).take(row),
+            "to": pa.array([high for _, high in spans], TIME).take(row),
+            "lo": pa.array(lo[row]),
+            "hi": pa.array(hi[row]),
+            "cell": pa.array(first[row] + nth),
+        }
+    )
+    return Steps(table, cell_us)
 
 
 def _us(at: datetime) -> int:

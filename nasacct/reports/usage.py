@@ -74,8 +74,10 @@ def ask(
         else:
             first, last = first or span["first"], last or max(span["last"], span["first"] + timedelta(microseconds=1))
     if length:
-        table = steps.steps(first, last, length, zone, begin, end)
+        divided = steps.steps(first, last, length, zone, begin, end)
     else:
-        table = steps.one(first, last, whole=until is None)
-    params["by"] = by
-    return warehouse.query(question("usage"), params, views=_VIEWS, since=since, until=until, tables={"steps": table})
+        divided = steps.one(first, last, whole=until is None)
+    params |= {"by": by, "cell_us": divided.cell_us}
+    return warehouse.query(
+        question("usage"), params, views=_VIEWS, since=since, until=until, tables={"steps": divided.table}
+    )

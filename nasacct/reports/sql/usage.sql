@@ -1,6 +1,8 @@
 -- Who moved how much, in each of these spans of time?
--- Parameters: $by (server, node), $since, $until (timestamps around all steps).  Views: nfsd, links.
--- Table: steps (from, to: timestamps; lo, hi: from when to when rows count, in µs of UTC; they do not overlap).
+-- Parameters: $by (server, node), $since, $until (timestamps around all steps), $cell_us.  Views: nfsd, links.
+-- Table: steps (from, to: timestamps; lo, hi: from when to when rows count, in µs of UTC; they do not overlap), each
+-- once for every cell that it has a part of. Cells are $cell_us long, counted from 1970, and no part of usage reaches
+-- over the edge of one; they make of the search for a part's steps a join on equal numbers.
 -- Columns: node, who (the server; '' by node), from, to; for M in read_bytes, written_bytes (what clients read and
 -- wrote), received_bytes, sent_bytes (the server's link), calls: M (what is certain, NULL when nothing is), M_max
 -- (what is possible, NULL without bound), M_quality (exact, bounded, unknown); quality (the worst of them).
@@ -35,7 +37,9 @@ shares AS (
            - CASE WHEN t0_us >= lo THEN 0
                   ELSE CAST(floor(CAST(m AS DOUBLE) * (lo - t0_us) / (t1_us - t0_us)) AS BIGINT) END AS certain,
            whole AND t0_us - before_us >= lo AND t1_us + after_us <= hi AS uncut
-    FROM parts JOIN steps ON t0_us < hi AND (t1_us > lo OR t0_us >= lo)
+    FROM parts
+    JOIN steps ON cell = CAST(floor(CAST(t0_us AS DOUBLE) / $cell_us) AS BIGINT)
+              AND t0_us < hi AND (t1_us > lo OR t0_us >= lo)
     WHERE $by = 'node' OR server IS NOT NULL
 ),
 bounds AS (
@@ -58,7 +62,8 @@ seen AS (
     SELECT node, who, min(lo) AS first_lo, max(lo) AS last_lo FROM sums GROUP BY node, who
 ),
 asked AS (
-    SELECT node, who, lo, "from", "to" FROM seen JOIN steps ON lo >= first_lo AND lo <= last_lo
+    SELECT node, who, lo, "from", "to"
+    FROM seen JOIN (SELECT DISTINCT lo, "from", "to" FROM steps) ON lo >= first_lo AND lo <= last_lo
 ),
 wide AS (
     SELECT asked.node, asked.who, asked."from", asked."to",
