@@ -35,12 +35,13 @@ _Life = tuple[Stamp, int, int]
 
 @dataclass(slots=True)
 class _Known:
-    """What was read of a server: files by their stamps, and the life that was found good."""
+    """What was read of a server: files by their stamps, the life that was found good, and how it was listed last."""
 
     config_stamp: Stamp | None = None
     config: ServerConfig = field(default_factory=ServerConfig)
     config_note: str = ""
     good: _Life | None = None
+    server: Server | None = None
 
 
 class Exportfs:
@@ -96,11 +97,15 @@ class Exportfs:
             if known.good is None or known.good[1:] != (pid, started):
                 # what an earlier life's configuration said is no fallback for this one
                 known.config_stamp, known.config, known.config_note = None, ServerConfig(), ""
-            known.good = stamp, pid, started
+            known.good, known.server = (stamp, pid, started), None
         self._read_config(name, shown, known)
-        config = known.config
         if known.config_note:
             self._notes.append(known.config_note)
+        if known.server is None:
+            known.server = self._as_listed(shown, pid, started, known.config)
+        return known.server
+
+    def _as_listed(self, shown: str, pid: int, started: int, config: ServerConfig) -> Server:
         return Server(
             shown,
             f"{self._boot_id}/{pid}.{started}",
@@ -119,9 +124,8 @@ class Exportfs:
 
     def _pid(self, name: str, shown: str) -> tuple[int, Stamp] | None:
         """The pid that the server's pid file states, and the file's stamp; None when the server is stopped."""
-        path = self.folder / name / "pid"
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = os.open(f"{self.folder}/{name}/pid", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except _GONE:
             return None
         try:
@@ -160,8 +164,9 @@ class Exportfs:
             data = process.content(str(path), LIMIT_BYTES + 1)
         except OSError as err:
             known.config_stamp = None
-            known.config_note = f"server {shown}: {path} cannot be read ({_why(err)}); its defaults are assumed"
+            known.config_note = f"server {shown}: {path} cannot be read ({_why(err)}); what was known before is assumed"
             return
+        known.server = None
         fresh = time.time_ns() - stamp[1] < _FRESH_NS
         known.config_stamp, known.config_note = None if fresh else stamp, ""
         try:

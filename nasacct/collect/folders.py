@@ -56,7 +56,8 @@ class Folders:
             else:
                 self._take(happening, changed)
         if lost:
-            self.arm()
+            for path in self._wanted:
+                self._arm(path, anew=True)
             return None
         return changed
 
@@ -91,8 +92,12 @@ class Folders:
             if (went or step_came) and (self._arm(wanted) or wanted == path):
                 changed.add(wanted)
 
-    def _arm(self, wanted: str) -> bool:
-        """Watch the directory or what will show its coming; whether it is there."""
+    def _arm(self, wanted: str, *, anew: bool = False) -> bool:
+        """Watch the directory or what will show its coming; whether it is there.
+
+        What is in it is gone through if the directory is another one than before, or `anew`.
+        """
+        before = self._number.get(wanted)
         while not self._add(wanted, _INSIDE):
             step = Path(wanted)
             while not self._add(str(step.parent), _COME) and step.parent != step:
@@ -100,7 +105,7 @@ class Folders:
             # it may have come between the two attempts
             if not step.is_dir():
                 return False
-        if wanted in self._nested:
+        if wanted in self._nested and (anew or before is None or self._number.get(wanted) != before):
             try:
                 inside = [entry.path for entry in os.scandir(wanted) if entry.is_dir()]
             except OSError:

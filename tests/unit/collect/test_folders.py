@@ -136,6 +136,21 @@ def test_lost_events_mean_look_at_everything(tmp_path, watch):
     assert seen(folders, tmp_path / "c")
 
 
+def test_a_server_made_while_events_were_lost_is_watched(tmp_path, watch):
+    """What nobody was told of is found when the loss is noticed."""
+    servers = tmp_path / "servers"
+    servers.mkdir()
+    folders = watch([str(servers)], [str(servers)], FILES)
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    for _ in range(limit // 3 + 2):
+        (servers / "x").touch()
+        (servers / "x").unlink()
+    (servers / "1").mkdir()
+    assert folders.changes() is None
+    (servers / "1" / "pid").write_text("1")
+    assert seen(folders, servers / "1")
+
+
 def test_a_full_table_of_watches_is_said_once_and_costs_no_error(tmp_path, watch, monkeypatch, caplog):
     """Without a watch, changes are found by the listing that comes every minute."""
 
