@@ -39,13 +39,17 @@ class Form(Enum):
 class Column:
     """One column of the table: the rows' key, its title, how a value is written (None: it is a text).
 
-    Of a `bounded` measure `m` the table shows `m` and, unless both are the same, its upper bound `m_max`.
+    Of a `bounded` measure `m` the table shows `m` and, unless both are the same, its upper bound `m_max`: `~ 98.2 MB`
+    where they differ by less than what is shown, else `98.2 .. 120 MB`. `absent` is shown for NULL. Texts stand to the
+    left, and what says `left`; all else to the right.
     """
 
     key: str
     title: str
     write: Callable[[Any], str] | None = None
     bounded: bool = False
+    absent: str = UNKNOWN
+    left: bool = False
 
 
 def form(*, as_json: bool, as_csv: bool) -> Form:
@@ -66,14 +70,19 @@ def show(rows: Sequence[Row], columns: Sequence[Column], as_form: Form, heading:
 
         console = Console(highlight=False)
         if heading:
-            console.print(plain(heading), markup=False, soft_wrap=True)
+            console.print(plain(heading) + "\n", markup=False, soft_wrap=True)
         console.print(table(rows, columns))
 
 
 def in_json(rows: Iterable[Row]) -> str:
     """A JSON array, one object a line; ASCII only."""
-    lines = ",\n ".join(json.dumps({k: _value(v) for k, v in row.items()}, default=str) for row in rows)
+    lines = ",\n ".join(json.dumps(values(row), default=str) for row in rows)
     return f"[{lines}]"
+
+
+def values(row: Row) -> dict[str, Any]:
+    """The row with what JSON has no form for written as text (times) or null (NaN)."""
+    return {key: _value(value) for key, value in row.items()}
 
 
 def in_csv(rows: Sequence[Row], columns: Sequence[Column]) -> str:
@@ -93,10 +102,11 @@ def table(rows: Sequence[Row], columns: Sequence[Column]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        is_text = column.write is None
-        made.add_column(column.title, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
+        # too narrow a terminal folds a cell between words: no number is ever cut
+        left = column.left or column.write is None
+        made.add_column(column.title, justify="left" if left else "right", overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell(row, column)) for column in columns))
     return made
@@ -107,14 +117,20 @@ def cell(row: Row, column: Column) -> str:
     value = row.get(column.key)
     write = column.write or str
     if value is None:
-        return UNKNOWN
+        return column.absent
     least = plain(write(value))
     if not column.bounded:
         return least
-    most = row.get(f"{column.key}_max")
-    if most is None:
+    limit = row.get(f"{column.key}_max")
+    if limit is None:
         return f">= {least}"
-    return least if most == value else f"{least} .. {plain(write(most))}"
+    if limit == value:
+        return least
+    most = plain(write(limit))
+    if most == least:
+        return f"~ {least}"
+    number, _, unit = least.partition(" ")
+    return f"{number if unit == most.partition(' ')[2] else least} .. {most}"
 
 
 def plain(text: str) -> str:

@@ -43,7 +43,7 @@ def usage(
     """Say who moved how much: a row for each server or node.
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
-    A number after `..` is the most that it can have been, where something could not be read.
+    `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
@@ -54,8 +54,10 @@ def usage(
 
     rows = ask(settings.root, by.value, first, last, step, zone)
     columns = [Column(by.value, by.value.upper())]
+    if by is By.server and len({row["node"] for row in rows}) > 1:
+        columns.insert(0, Column("node", "NODE"))
     if step:
-        columns.insert(0, Column("from", "FROM", lambda at: render(at, zone)))
+        columns.insert(0, Column("from", "FROM", lambda at: render(at, zone), left=True))
     columns += [
         Column("read_bytes", "READ", in_bytes, bounded=True),
         Column("written_bytes", "WRITTEN", in_bytes, bounded=True),
@@ -63,4 +65,7 @@ def usage(
         Column("sent_bytes", "SENT", in_bytes, bounded=True),
         Column("calls", "CALLS", in_count, bounded=True),
     ]
-    show(rows, columns, shape)
+    heading = "nothing is known of that time"
+    if rows:
+        heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
+    show(rows, columns, shape, heading)

@@ -22,7 +22,9 @@ def row(server, value, most, **more):
     ("value", "most", "shown"),
     [
         (98172928, 98172928, "98.2 MB"),
-        (98172928, 120000000, "98.2 MB .. 120 MB"),
+        (98172928, 120000000, "98.2 .. 120 MB"),
+        (98172928, 1200000000, "98.2 MB .. 1.20 GB"),
+        (98172928, 98180000, "~ 98.2 MB"),
         (98172928, None, ">= 98.2 MB"),
         (None, None, "unknown"),
         (0, 0, "0 B"),
@@ -54,7 +56,16 @@ def test_table_fits_a_terminal_and_a_pipe(capsys, monkeypatch):
     show([row("server-" * 20, 98172928, 120000000)], COLUMNS, Form.TABLE)
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
-    assert "98.2 MB .. 120 MB" in shown
+    assert "98.2 .. 120 MB" in shown
+
+
+def test_no_number_is_cut_in_a_narrow_terminal(capsys, monkeypatch):
+    """Where the columns do not fit, cells are folded between words: every digit is there."""
+    monkeypatch.setenv("COLUMNS", "40")
+    wide = [Column(f"m{i}", f"M{i}", in_bytes, bounded=True) for i in range(4)]
+    show([{f"m{i}{end}": v for i in range(4) for end, v in (("", 123e6), ("_max", 456e9))}], wide, Form.TABLE)
+    words = capsys.readouterr().out.split()
+    assert words.count("123") == words.count("456") == 4
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
