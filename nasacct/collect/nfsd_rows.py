@@ -132,7 +132,8 @@ class NfsdRows:
                     try:
                         counters = parse(texts[i])
                     except ParseError as error:
-                        broken[i] = error
+                        # its traceback holds this function's frame, which holds it: memory that nothing frees soon
+                        broken[i] = error.with_traceback(None)
                     else:
                         rows[i] = row(counters)
                         unknown[i] = counters.unknown_fields

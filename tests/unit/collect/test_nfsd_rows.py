@@ -172,3 +172,9 @@ def _cpu(work):
     began = time.thread_time()
     work()
     return time.thread_time() - began
+
+
+def test_what_is_kept_of_broken_texts_is_their_errors_alone():
+    """An error's traceback would hold on to the whole reading: 50 MiB with 1,000 broken texts in each cycle."""
+    _, _, broken = NfsdRows().read([REAL, REAL[:-1], REAL.replace(b"rc ", b"rc x")])
+    assert {i: error.__traceback__ for i, error in broken.items()} == {1: None, 2: None}
