@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+RECORDING = Path(__file__).parents[2] / "fixtures" / "recordings" / "nfsd612-ext4-reader" / "trace.jsonl.zst"
 
 
 @pytest.fixture
@@ -41,3 +44,12 @@ def refused(nasacct):
         return done.returncode, done.stderr.removeprefix("nasacct: ").rstrip("\n")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def replayed(tmp_path_factory):
+    """A store with the recording of a kernel 6.12 with three NFS servers, of which ground truth tells the bytes."""
+    store = tmp_path_factory.mktemp("replayed") / "store"
+    command = [sys.executable, "-m", "nasacct", "replay", RECORDING, "--root", store]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return store

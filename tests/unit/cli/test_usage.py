@@ -1,0 +1,79 @@
+"""`nasacct usage` over a recording of real kernel NFS servers, whose clients told the truth."""
+
+import csv
+import io
+import json
+
+import pytest
+
+MEASURES = ["read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls"]
+#: What the clients themselves counted (GROUND_TRUTH.md of the recording): read, written.
+TRUTH = {"srv1": (98172928, 9338880), "srv2": (86114304, 0), "srv3": (0, 0)}
+
+
+def answer(nasacct, store, *arguments):
+    done = nasacct("usage", "--root", store, "--json", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_bytes_are_what_the_clients_counted(nasacct, replayed):
+    """Each server's bytes read and written, to the byte, and exact."""
+    rows = {row["server"]: row for row in answer(nasacct, replayed, "--by", "server")}
+    assert {name: (row["read_bytes"], row["written_bytes"]) for name, row in rows.items()} == TRUTH
+    for row in rows.values():
+        for measure in MEASURES:
+            assert row[f"{measure}_max"] == row[measure]
+            assert row[f"{measure}_quality"] == "exact"
+        assert row["quality"] == "exact"
+        assert row["from"].endswith("Z")
+        assert row["from"] < row["to"]
+
+
+def test_node_is_the_sum_of_its_servers(nasacct, replayed):
+    """One row, with the node's name."""
+    (row,) = answer(nasacct, replayed, "--by", "node")
+    assert row["node"] == "nfsd612-ext4-reader"
+    assert row["read_bytes"] == sum(read for read, _ in TRUTH.values())
+
+
+@pytest.mark.parametrize("step", ["10s", "1m", "5m", "1d"])
+def test_steps_add_up(nasacct, replayed, step):
+    """Whatever the step, the parts sum to the whole, and no bound lies below its value."""
+    rows = answer(nasacct, replayed, "--by", "server", "--step", step)
+    for name, (read, written) in TRUTH.items():
+        mine = [row for row in rows if row["server"] == name]
+        assert sum(row["read_bytes"] for row in mine) == read
+        assert sum(row["written_bytes"] for row in mine) == written
+    assert all(row[f"{m}_max"] >= row[m] for row in rows for m in MEASURES if row[m] is not None)
+
+
+def test_time_outside_the_recording_has_no_rows(nasacct, replayed):
+    """Nothing is known of it; an empty answer is no error, in every form."""
+    span = ("--since", "2020-01-01", "--until", "2020-02")
+    assert answer(nasacct, replayed, *span) == []
+    assert nasacct("usage", "--root", replayed, "--csv", *span).stdout.startswith("server,")
+    assert "nothing is known" in nasacct("usage", "--root", replayed, *span).stdout
+
+
+def test_csv_says_the_same_as_json(nasacct, replayed):
+    """The same rows with the same fields."""
+    done = nasacct("usage", "--root", replayed, "--csv")
+    for by_csv, by_json in zip(csv.DictReader(io.StringIO(done.stdout)), answer(nasacct, replayed), strict=True):
+        assert by_csv == {key: str(value) for key, value in by_json.items()}
+
+
+def test_people_see_times_of_their_zone(nasacct, replayed):
+    """A table of 80 columns in decimal units, headed by the span of time with its offset."""
+    done = nasacct("usage", "--root", replayed, "--step", "1m", NASACCT_ZONE="Asia/Tokyo")
+    assert "+09:00" in done.stdout.splitlines()[0]
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "98.2 MB" in nasacct("usage", "--root", replayed).stdout
+
+
+def test_span_that_ends_before_it_begins_is_refused(refused, replayed):
+    """Status 64 and the mend."""
+    status, sentence = refused("usage", "--root", replayed, "--since", "now", "--until", "yesterday")
+    assert (status, "--since" in sentence) == (64, True)
+    status, sentence = refused("usage", "--root", replayed, "--step", "0s")
+    assert (status, "--step" in sentence) == (64, True)
