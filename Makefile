@@ -1,8 +1,9 @@
 # make demo    set up, replay a real recording, ask who used the NAS
 # make test    set up, lint, types and every test
 # make lint    only style, types and the direction of imports
-# make bench   side-by-side measurements        make lab    a shell in the virtual machine with real NFS servers
-# make soak    a long run under load            make docs   write docs/cli.md anew from the commands
+# make lab     only the tests in the virtual machine with real kernel NFS servers
+# make bench   side-by-side measurements        make soak   the collector for ten minutes while servers come and go
+# make docs    write docs/cli.md anew from the commands
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
@@ -13,11 +14,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
-RECORDING ?= tests/fixtures/recordings/demo/recording.jsonl.zst
+RECORDING ?= $(firstword $(wildcard tests/fixtures/recordings/demo/*.jsonl.zst tests/fixtures/recordings/*/*.jsonl.zst))
 STORE := build/demo
 
 demo: $(READY)
-	@test -f $(RECORDING) || { echo "there is no recording $(RECORDING); name one with make demo RECORDING=FILE" >&2; exit 66; }
+	@test -f $(RECORDING) || { echo "there is no recording $(RECORDING): name one with make demo RECORDING=FILE" >&2; exit 66; }
 	@rm -rf $(STORE) && mkdir -p $(dir $(STORE))
 	$(BIN)/nasacct replay $(RECORDING) --root $(STORE)
 	@echo; echo '$$ nasacct usage --by server'
@@ -45,7 +46,7 @@ bench: $(READY)
 		echo "== bench/$$bench"; $(BIN)/python -m bench.$$bench || exit; done
 
 lab: packages $(READY)
-	tests/lab/run-vm -- sh
+	$(BIN)/pytest tests/lab
 
 soak: packages $(READY)
 	$(BIN)/python -m bench.soak
