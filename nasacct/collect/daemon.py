@@ -5,19 +5,16 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import time
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from nasacct import __version__
 from nasacct.collect import logs
+from nasacct.collect.collector import Collector
 from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
 from nasacct.collect.notify import Notifier
 from nasacct.collect.rehearsal import Rehearsal
-from nasacct.collect.sampler import Sampler
-from nasacct.collect.sources import Finals, build
-from nasacct.collect.watch import LinkEnded, ServerEnded, ServersChanged, Watch
 from nasacct.errors import OK, NasacctError
 from nasacct.store import journal
 from nasacct.store import root as store_root
@@ -28,14 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from nasacct.collect.machine import Listing
     from nasacct.config import Config
-    from nasacct.store.frame import Frame
 
 log = logging.getLogger(__name__)
 
-#: Servers are listed anew this often even when nothing was heard of a change.
-RELIST_S = 60.0
 #: How long the end waits for the disk.
 FLUSH_S = 20.0
 
@@ -143,78 +136,6 @@ def recover(folder: Path) -> tuple[Standing, int]:
             log.warning("%s ends with a %s; what is whole before it counts", path.name, found.trouble)
         return found.standing(), number
     return Standing(), number
-
-
-class Collector:
-    """The machine, the sampler over it and the watch beside it; frames go to `take`."""
-
-    def __init__(
-        self, config: Config, machine: Live, take: Callable[[Frame], None], standing: Standing | None = None
-    ) -> None:
-        self.machine, self.take = machine, take
-        self.watch = Watch(config.servers.exportfs)
-        self.sampler = Sampler(
-            self.machine,
-            standing or Standing(),
-            lambda admit: build(admit, config),
-            deadline_s=config.sources.deadline_ms / 1000,
-        )
-        self.finals = Finals(self.sampler)
-        self._listing: Listing | None = None
-        self._listed_at = 0.0
-
-    @property
-    def count(self) -> int:
-        """How many servers live."""
-        return len(self._listing.servers) if self._listing else 0
-
-    @property
-    def notes(self) -> list[str]:
-        """What the last listing could not read, in sentences."""
-        return list(self._listing.notes) if self._listing else []
-
-    def tick(self) -> None:
-        """One cycle."""
-        self.changed()
-        listing = self._listing
-        if listing is None or not listing.complete or time.monotonic() - self._listed_at > RELIST_S:
-            listing = self._list()
-        self.take(self.sampler.cycle(listing))
-
-    def changed(self) -> None:
-        """Take what the watch has: last readings of what ended, a new listing when servers came or went."""
-        relist = False
-        for event in self.watch.poll(0):
-            frame: Frame | None = None
-            if isinstance(event, ServerEnded):
-                frame = self.finals.server(event.server)
-                relist = True
-            elif isinstance(event, LinkEnded):
-                frame = self.finals.link(event)
-            elif isinstance(event, ServersChanged):
-                relist = True
-            if frame is not None:
-                self.take(frame)
-        if relist:
-            self._list()
-
-    def _list(self) -> Listing:
-        before = set(self.notes)
-        listing = self.machine.servers()
-        for note in listing.notes:
-            if note not in before:
-                log.warning("%s", note)
-        self.watch.servers(listing.servers)
-        self._listing, self._listed_at = listing, time.monotonic()
-        return listing
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.sampler.end()
-        self.watch.close()
-        self.machine.close()
 
 
 class _Patience(threading.Event):

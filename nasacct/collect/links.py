@@ -202,10 +202,15 @@ class Links:
         return batch
 
 
+def hardware(name: str) -> str:
+    """The file that an interface with hardware behind it has, without the leading slash."""
+    return f"sys/class/net/{name}/device/uevent"
+
+
 def _physical(machine: Machine, name: str) -> bool:
     """Whether there is hardware behind the interface, by the machine's own word: a recording's uplinks are its own."""
     try:
-        machine.file(f"sys/class/net/{name}/device/uevent")
+        machine.file(hardware(name))
     except OSError:
         return False
     return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nasacct import __version__
 from nasacct.collect import logs, recording
+from nasacct.collect.links import hardware
 from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
 from nasacct.collect.recorded import FAILED, HOST_FILES, server_out
@@ -96,6 +97,7 @@ class Recorder:
             "complete": listing.complete,
             "servers": {s.name: server_out(s) for s in listing.servers},
             "links": dict(zip(links.names, links.epochs, strict=True)),
+            "physical": [path for name in links.names if self._file(path := hardware(name)) is not None],
             "disks": [
                 {
                     "device": d.device,

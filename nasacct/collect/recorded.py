@@ -103,6 +103,8 @@ class Recorded:
 
     def file(self, path: str) -> bytes:
         """A recorded file of the host; FileNotFoundError when the recording has none."""
+        if path in self._static.get("physical", ()):
+            return b""
         key = HOST_FILES.get(path)
         return _text(self._row.get("host", {}).get(key) if key else None, path)
 

@@ -68,6 +68,14 @@ class _Runner:
     live: dict[int, Subject] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Life:
+    """One epoch of one source: after which listing it began, and the subjects it was."""
+
+    after: int | None
+    sids: list[int] = field(default_factory=list)
+
+
 class Sampler:
     """Turns the machine into frames.
 
@@ -88,8 +96,10 @@ class Sampler:
         self._lock = threading.Lock()
         self._listings = dict(standing.listings)
         self._carried = {s.identity: s for s in standing.live.values()}
-        self._after = {(s.source, s.epoch): s.after for s in standing.live.values()}
-        self._seen = {(s.source, s.epoch) for s in standing.live.values()}
+        self._lives: dict[tuple[str, str], _Life] = {}
+        for subject in standing.live.values():
+            self._lives.setdefault((subject.source, subject.epoch), _Life(subject.after)).sids.append(subject.sid)
+        self._counted = {sid for last in standing.rows.values() for sid in last.sids().tolist()}
         self._next_sid = max(standing.live, default=0) + 1
         self._births: list[Subject] = []
         self._seq = 0
@@ -120,18 +130,19 @@ class Sampler:
             return subject.sid
 
     def _absent_since(self, subject: Subject) -> int | None:
-        life = subject.source, subject.epoch
-        if life in self._seen:
-            # the same counters under other keys, or back after an absence: they did not begin again
-            return self._after.get(life)
-        self._seen.add(life)
+        name = subject.source, subject.epoch
+        life = self._lives.get(name)
+        if life is not None:
+            # the same counters under other keys, or back after an absence: what was counted is not counted again
+            life.sids.append(subject.sid)
+            return life.after if self._counted.isdisjoint(life.sids) else None
         listing = self._listings.get(subject.source)
         after = listing.wall_ns if listing else None
         born = subject.about.get("born_ns")
         if after is not None and isinstance(born, int) and born < after - OVERLOOKED_NS:
-            log.warning("%s %s lived before it was first listed: its first reading is a baseline", *life)
+            log.warning("%s %s lived before it was first listed: its first reading is a baseline", *name)
             after = None
-        self._after[life] = after
+        self._lives[name] = _Life(after, [subject.sid])
         return after
 
     def cycle(self, listing: Listing) -> Frame:
@@ -225,6 +236,9 @@ class Sampler:
         return next(r for r in self._runners if r.source.name == name)
 
     def _frame(self, at: Instant, batches: list[Batch]) -> Frame:
+        for batch in batches:
+            for rows in batch.rows.values():
+                self._counted.update(rows.sids.tolist())
         with self._lock:
             births, self._births = self._births, []
         self._seq += 1

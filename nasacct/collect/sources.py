@@ -45,6 +45,8 @@ class Finals:
     def server(self, server: Server) -> Frame | None:
         """The last reading of a server that is ending; None when no source knows it."""
         machine = self._sampler.machine
+        for links in self._links():
+            links.owner(server)
         finals = [s.final(machine, server) for s in self._sampler.sources if isinstance(s, Nfsd | Procs)]
         return self._sampler.finals(finals)
 

@@ -154,7 +154,8 @@ def _bound(value: Ints, more: Ints, lost: Bools, pairs: _Pairs, rate: int | None
     unread = lost & (value == ABSENT)
     if rate is None:
         return value, more
-    carried = rate * ((pairs.t1 - pairs.t0) // 1_000_000 + 1)
+    seconds, rest = np.divmod(pairs.t1 - pairs.t0, 1_000_000)
+    carried = rate * seconds + rate * rest // 1_000_000 + 1
     return np.where(unread, 0, value), np.where(unread, carried, more)
 
 

@@ -109,12 +109,26 @@ def test_an_incomplete_listing_proves_nothing(made):
 def test_a_subject_that_comes_back_did_not_begin_again(made):
     """The same epoch, listed again after an absence, has the beginning it had: its counters are not counted twice."""
     sampler, disks = made()
-    disks.world = {"sda": 5}
     sampler.cycle(NOBODY)
+    disks.world = {"sda": 5}
+    assert births(sampler.cycle(NOBODY))["sda"] is not None
     disks.world = {}
     assert [s.keys["disk"] for s in sampler.cycle(NOBODY).batches[0].ended] == ["sda"]
     disks.world = {"sda": 7}
     assert births(sampler.cycle(NOBODY)) == {"sda": None}
+
+
+def test_a_renamed_subject_is_not_counted_again(made):
+    """The same epoch under another name, also after a restart of the collector, has a baseline."""
+    first, disks = made()
+    standing = Standing()
+    standing.apply(first.cycle(NOBODY))
+    disks.world = {"sda": 5}
+    standing.apply(first.cycle(NOBODY))
+    second, disks = made(standing)
+    subject = Subject("disks", {"disk": "new name", "device": "sda"}, "boot/sda")
+    second.admit(subject)
+    assert subject.after is None
 
 
 def test_an_epoch_older_than_the_listing_that_lacked_it_is_a_baseline(made):
