@@ -57,7 +57,8 @@ def closure(requirements: list[str]) -> list[metadata.Distribution]:
                     "install the project there: pip install -e '.[dev]'"
                 ) from None
             more = [Requirement(text) for text in found[name].requires or ()]
-            queue += [r for r in more if r.marker is None or r.marker.evaluate({"extra": extra})]
+            guest = {"extra": extra, "python_version": GUEST_PYTHON, "python_full_version": f"{GUEST_PYTHON}.2"}
+            queue += [r for r in more if r.marker is None or r.marker.evaluate(guest)]
     return [found[name] for name in sorted(found)]
 
 
@@ -104,6 +105,6 @@ def _copy(packages: list[metadata.Distribution], site: Path) -> None:
 def _fetch(packages: list[metadata.Distribution], site: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     only = ["--target", str(site), "--python-version", GUEST_PYTHON, "--only-binary", ":all:"]
-    subprocess.run(
-        [*pip, *only, *(f"{package.name}=={package.version}" for package in packages)], stdout=sys.stderr, check=True
-    )
+    wanted = [f"{package.name}=={package.version}" for package in packages]
+    if subprocess.run([*pip, *only, *wanted], stdout=sys.stderr, check=False).returncode:
+        raise vm.LabError(f"pip could not fetch wheels for Python {GUEST_PYTHON} (see above); the guest needs them")

@@ -94,7 +94,7 @@ def jobs() -> list[Job]:
     big = {"bs": "128k", "filename": "/mnt/big", "size": f"{BIG_MIB}M", "direct": 1, "numjobs": 4}
     log = {"bs": "16k", "filename": "/mnt/wal", "size": "128M", "direct": 1, "fsync": 1, "numjobs": 4}
     look = f"end=$(($(date +%s) + {round(light_s)})); while [ $(date +%s) -lt $end ]; do ls -l /mnt; sleep 20; done"
-    backup = f"dd if=/dev/zero of=/mnt/dump oflag=direct bs=1M count={round(600 * PACE)} conv=fsync"
+    backup = f"dd if=/dev/zero of=/mnt/dump oflag=direct bs=1M count={round(200 * PACE)} conv=fsync"
     backup += "; dd if=/mnt/dump of=/dev/null iflag=direct bs=1M"
     storm = f"for k in 1 2 3 4 5 6 7 8; do python3 -c '{STORM}' {90 * PACE} $k & done; wait"
     return [
