@@ -8,7 +8,7 @@ source's own entry, so that "unchanged" is never mistaken for "not collected".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -53,6 +53,25 @@ class Subject:
     def identity(self) -> tuple[str, str, tuple[tuple[str, str | None], ...]]:
         """What tells this subject from every other one, in any run of any collector."""
         return self.source, self.epoch, tuple(sorted(self.keys.items()))
+
+    def as_json(self) -> dict[str, Any]:
+        """The subject as a journal has it."""
+        return {
+            "sid": self.sid,
+            "source": self.source,
+            "keys": dict(self.keys),
+            "epoch": self.epoch,
+            "after": self.after,
+            "bits32": sorted(self.bits32),
+            "about": dict(self.about),
+        }
+
+    @classmethod
+    def of_json(cls, data: dict[str, Any]) -> Self:
+        """The same back."""
+        subject = cls(data["source"], data["keys"], data["epoch"], about=data["about"])
+        subject.sid, subject.after, subject.bits32 = data["sid"], data["after"], frozenset(data["bits32"])
+        return subject
 
 
 @dataclass(slots=True)

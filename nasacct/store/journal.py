@@ -21,8 +21,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
+from nasacct.store import journal_rows
 from nasacct.store.frame import Batch, Frame, Instant, Rows, Subject
 from nasacct.store.schema import STREAMS
 from nasacct.store.standing import Standing
@@ -118,7 +118,7 @@ def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) ->
     for stream, last in carry.rows.items():
         sids = np.array([s for s in last.sids().tolist() if s in carry.live], np.int32)
         if len(sids):
-            data = _encode_rows(sids, last.values[sids], last.wall[sids], last.boot[sids])
+            data = journal_rows.encode(sids, last.values[sids], last.wall[sids], last.boot[sids])
             parts.append(([stream, len(data)], data))
     header = {
         "nasacct_journal": VERSION,
@@ -132,7 +132,7 @@ def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) ->
         "first_seq": first_seq,
         "at": [at.wall_ns, at.boot_ns],
         "measures": {s.name: [m.name for m in s.measures] for s in STREAMS.values()},
-        "subjects": [_subject_out(s) for s in carry.live.values()],
+        "subjects": [s.as_json() for s in carry.live.values()],
         "listings": {k: [v.wall_ns, v.boot_ns] for k, v in carry.listings.items()},
         "rows": [p[0] for p in parts],
     }
@@ -146,7 +146,7 @@ def encode_frame(frame: Frame) -> bytes:
         rows = []
         for stream, part in batch.rows.items():
             if len(part.sids):
-                data = _encode_rows(part.sids, part.values)
+                data = journal_rows.encode(part.sids, part.values)
                 rows.append([stream, len(data), part.final])
                 parts.append(data)
         batches.append(
@@ -168,7 +168,7 @@ def encode_frame(frame: Frame) -> bytes:
     header = {
         "seq": frame.seq,
         "at": [frame.at.wall_ns, frame.at.boot_ns],
-        "births": [_subject_out(s) for s in frame.births],
+        "births": [s.as_json() for s in frame.births],
         "batches": batches,
     }
     return _pack(header, parts)
@@ -230,90 +230,10 @@ def _unpack(data: bytes, offset: int) -> tuple[dict[str, Any], memoryview, int]:
     return header, payload[_LENGTH.size + size :], start + length
 
 
-_ROW_TYPES: dict[tuple[int, bool], pa.Schema] = {}
-
-
-def _row_schema(width: int, carry: bool) -> pa.Schema:
-    schema = _ROW_TYPES.get((width, carry))
-    if schema is None:
-        fields = [pa.field("sid", pa.int32()), pa.field("values", pa.list_(pa.int64(), width))]
-        if carry:
-            fields += [pa.field("wall", pa.int64()), pa.field("boot", pa.int64())]
-        schema = _ROW_TYPES[width, carry] = pa.schema(fields)
-    return schema
-
-
-def _encode_rows(sids: np.ndarray, values: np.ndarray, wall: Any = None, boot: Any = None) -> bytes:
-    width = values.shape[1]
-    columns = [_column(sids), pa.FixedSizeListArray.from_arrays(_column(values), width)]
-    if wall is not None:
-        columns += [_column(wall), _column(boot)]
-    batch = pa.RecordBatch.from_arrays(columns, schema=_row_schema(width, wall is not None))
-    return batch.serialize().to_pybytes()
-
-
-def _decode_rows(data: memoryview, stream: str, names: list[str], carry: bool) -> tuple[np.ndarray, ...]:
-    """Sids, values in today's order of measures, and for a carry the times. Measures unknown today are left out."""
-    batch = pa.ipc.read_record_batch(pa.py_buffer(data), _row_schema(len(names), carry))
-    flat: Any = batch.column(1)
-    values = _numbers(flat.flatten(), np.int64).reshape(len(batch), len(names))
-    measures = [m.name for m in STREAMS[stream].measures]
-    if names != measures:
-        where = {n: i for i, n in enumerate(names)}
-        old = values
-        values = np.full((len(batch), len(measures)), -1, np.int64)
-        for i, name in enumerate(measures):
-            if name in where:
-                values[:, i] = old[:, where[name]]
-    columns = [_numbers(batch.column(0), np.int32), values]
-    if carry:
-        columns += [_numbers(batch.column(2), np.int64), _numbers(batch.column(3), np.int64)]
-    return tuple(columns)
-
-
-# not by pa.array and to_numpy: where pandas is installed they load it, which costs the collector 80 MiB
-def _column(values: np.ndarray) -> pa.Array[Any]:
-    """An array's numbers in their order as a column, without a copy."""
-    flat: Any = np.ascontiguousarray(values).reshape(-1)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), flat.size, [None, pa.py_buffer(flat)])
-
-
-def _numbers(column: pa.Array[Any], dtype: type[np.int32 | np.int64]) -> np.ndarray:
-    """A column without nulls as an array, without a copy."""
-    if not len(column):
-        return np.zeros(0, dtype)
-    buffer: Any = column.buffers()[-1]
-    return np.frombuffer(buffer, dtype, len(column), column.offset * np.dtype(dtype).itemsize)
-
-
-def _subject_out(subject: Subject) -> dict[str, Any]:
-    return {
-        "sid": subject.sid,
-        "source": subject.source,
-        "keys": dict(subject.keys),
-        "epoch": subject.epoch,
-        "after": subject.after,
-        "bits32": sorted(subject.bits32),
-        "about": dict(subject.about),
-    }
-
-
-def _subject_in(data: dict[str, Any]) -> Subject:
-    return Subject(
-        data["source"],
-        data["keys"],
-        data["epoch"],
-        sid=data["sid"],
-        after=data["after"],
-        bits32=frozenset(data["bits32"]),
-        about=data["about"],
-    )
-
-
 def _decode_head(name: str, number: int, header: dict[str, Any], parts: memoryview) -> Journal:
     carry = Standing()
     for data in header["subjects"]:
-        subject = _subject_in(data)
+        subject = Subject.of_json(data)
         carry.live[subject.sid] = subject
     carry.listings = {k: Instant(*v) for k, v in header["listings"].items()}
     offset = 0
@@ -321,7 +241,7 @@ def _decode_head(name: str, number: int, header: dict[str, Any], parts: memoryvi
         part, offset = parts[offset : offset + size], offset + size
         if stream not in STREAMS:
             continue
-        sids, values, wall, boot = _decode_rows(part, stream, header["measures"][stream], carry=True)
+        sids, values, wall, boot = journal_rows.decode(part, stream, header["measures"][stream], carry=True)
         last = carry.last(stream)
         last.put(sids, Instant(0, 0), values)
         last.wall[sids], last.boot[sids] = wall, boot
@@ -333,7 +253,7 @@ def _decode_head(name: str, number: int, header: dict[str, Any], parts: memoryvi
 def _decode_frame(
     header: dict[str, Any], parts: memoryview, subjects: dict[int, Subject], measures: dict[str, list[str]]
 ) -> Frame:
-    births = [_subject_in(s) for s in header["births"]]
+    births = [Subject.of_json(s) for s in header["births"]]
     subjects.update((s.sid, s) for s in births)
     batches, offset = [], 0
     for entry in header["batches"]:
@@ -353,7 +273,7 @@ def _decode_frame(
         for stream, size, final in entry["rows"]:
             part, offset = parts[offset : offset + size], offset + size
             if stream in STREAMS:
-                sids, values = _decode_rows(part, stream, measures[stream], carry=False)
+                sids, values = journal_rows.decode(part, stream, measures[stream], carry=False)
                 batch.rows[stream] = Rows(sids, values, final)
         if batch.listed is not None:
             # who was listed follows from births and ends; the number alone is kept, for the health rows
