@@ -7,6 +7,7 @@ a segment is merged, before what it replaces is deleted, and now and then as lon
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Self
@@ -81,6 +82,9 @@ class SegmentWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError, pa.ArrowException):
+            # or it would try to when it is collected, and complain of the closed file
+            self._writer.close()
         self._file.close()
         self.temporary.unlink(missing_ok=True)
 

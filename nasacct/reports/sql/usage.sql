@@ -13,25 +13,25 @@
 -- its own parts (cut at 5-minute edges) may be bounded.
 -- Host-wide counters (server NULL) count for the node only, interfaces that are no server's count for nobody.
 WITH parts AS (
-    SELECT node, server, 'read_bytes' AS measure, read_bytes AS m, read_bytes_more AS more,
-           t0_us, t1_us, before_us, after_us, whole
+    SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole,
+           'read_bytes' AS measure, read_bytes AS m, read_bytes_more AS more
     FROM nfsd WHERE t0 < $until AND t1 >= $since
     UNION ALL
-    SELECT node, server, 'written_bytes', written_bytes, written_bytes_more, t0_us, t1_us, before_us, after_us, whole
+    SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'written_bytes', written_bytes, written_bytes_more
     FROM nfsd WHERE t0 < $until AND t1 >= $since
     UNION ALL
-    SELECT node, server, 'calls', calls, calls_more, t0_us, t1_us, before_us, after_us, whole
+    SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'calls', calls, calls_more
     FROM nfsd WHERE t0 < $until AND t1 >= $since
     UNION ALL
-    SELECT node, server, 'received_bytes', received_bytes, received_bytes_more,
-           t0_us, t1_us, before_us, after_us, whole
+    SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'received_bytes', received_bytes, received_bytes_more
     FROM links WHERE t0 < $until AND t1 >= $since AND server IS NOT NULL
     UNION ALL
-    SELECT node, server, 'sent_bytes', sent_bytes, sent_bytes_more, t0_us, t1_us, before_us, after_us, whole
+    SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'sent_bytes', sent_bytes, sent_bytes_more
     FROM links WHERE t0 < $until AND t1 >= $since AND server IS NOT NULL
 ),
 shares AS (
-    SELECT node, CASE WHEN $by = 'server' THEN server ELSE '' END AS who, lo, measure, m, more,
+    SELECT node, CASE WHEN $by = 'server' THEN server ELSE '' END AS who, lo, measure, m, more, whole,
+           epoch, t0_us - before_us AS begun_us,
            CASE WHEN t1_us <= hi THEN m
                 ELSE CAST(floor(CAST(m AS DOUBLE) * (hi - t0_us) / (t1_us - t0_us)) AS BIGINT) END
            - CASE WHEN t0_us >= lo THEN 0
@@ -43,9 +43,13 @@ shares AS (
     WHERE $by = 'node' OR server IS NOT NULL
 ),
 bounds AS (
-    SELECT node, who, lo, measure, certain,
-           CASE WHEN uncut THEN certain ELSE m + more END AS possible
-    FROM shares
+    SELECT node, who, lo, measure, certain, CASE WHEN uncut THEN certain ELSE m + more END AS possible
+    FROM shares WHERE NOT (whole AND NOT uncut AND more > 0)
+    UNION ALL
+    -- pieces of one long row: each may hold all of it (m + more), but all together do not hold more than that
+    SELECT node, who, lo, measure, sum(certain), max(m + more)
+    FROM shares WHERE whole AND NOT uncut AND more > 0
+    GROUP BY node, who, lo, measure, epoch, begun_us
 ),
 sums AS (
     SELECT node, who, lo, measure,

@@ -1,0 +1,94 @@
+"""Every question gives the expected table: `<question>/<case>/` holds series.txt, params.json and expected.csv.
+
+Each case is asked of the journal alone, and again after the keeper has made segments of what is closed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import series
+
+from nasacct.errors import OK
+from nasacct.reports import usage
+from nasacct.reports.questions import question
+from nasacct.store.keep import Rules, keep
+from nasacct.store.tree import trees
+from nasacct.store.warehouse import Warehouse
+from nasacct.times import iso
+
+HERE = Path(__file__).parent
+CASES = sorted(p.parent.relative_to(HERE) for p in HERE.glob("*/*/expected.csv"))
+TOP_VIEWS = {"top_servers": ["nfsd", "links"], "top_disks": ["disks"], "top_node": ["node"]}
+
+
+def moment(text):
+    return datetime.fromisoformat(text) if text else None
+
+
+def ask(name, warehouse, params):
+    """The answer to a question with the parameters of a case."""
+    since, until = moment(params.get("since")), moment(params.get("until"))
+    if name == "usage":
+        return usage.ask(warehouse, params["by"], since, until, params.get("step"), ZoneInfo(params.get("zone", "UTC")))
+    if name == "span":
+        return warehouse.query(question(name), {"since": since, "until": until}, views=["nfsd", "links"])
+    until = until or warehouse.newest(TOP_VIEWS[name])
+    since = until - timedelta(seconds=params["window_s"])
+    span = {"since": since, "until": until, "lo": us(since), "hi": us(until)}
+    return warehouse.query(question(name), span, views=TOP_VIEWS[name], since=since, until=until)
+
+
+def us(at):
+    return round(at.timestamp() * 1_000_000)
+
+
+def as_csv(table):
+    """The table as text; NULL is an empty field, a float has six digits at most."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow([shown(v) for v in row.values()])
+    return out.getvalue()
+
+
+def shown(value):
+    if isinstance(value, datetime):
+        return iso(value)
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_answer_is_as_expected(case, tmp_path):
+    """The same from the journal and from segments."""
+    folder = HERE / case
+    params = json.loads((folder / "params.json").read_text())
+    series.write((folder / "series.txt").read_text(), tmp_path)
+    (tmp_path / "store.json").write_text('{"nasacct_store": 1}')
+    warehouse = Warehouse(tmp_path)
+    expected = (folder / "expected.csv").read_text()
+    assert as_csv(ask(case.parts[0], warehouse, params)) == expected
+    for tree in trees(tmp_path):
+        assert keep(tree, us(moment("2036-01-01T00:00:00Z")) / 1e6, Rules({"readings": 40, "usage": 400}, 1e12)) == OK
+    assert as_csv(ask(case.parts[0], warehouse, params)) == expected
+
+
+def test_every_question_has_a_case():
+    """A question without an expected answer may say anything."""
+    asked = {p.stem for p in Path(usage.__file__).parent.glob("sql/*.sql")}
+    assert asked == {case.parts[0] for case in CASES}
+
+
+def test_every_question_says_what_it_answers():
+    """The header names the question, its parameters and its columns with units."""
+    for path in Path(usage.__file__).parent.glob("sql/*.sql"):
+        header = [line for line in path.read_text().splitlines() if line.startswith("--")]
+        assert header[0].endswith("?")
+        assert "Columns:" in "".join(header)
