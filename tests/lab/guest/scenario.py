@@ -24,23 +24,22 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from exportfs import Export, Server
-from topology import POOL, prepare, run
-from vps import Moved, Vps
+from nas import Nas, Plan
+from topology import POOL, run
+from vps import Moved
 from watchers import Nobody, Recorder
 
 OUT = Path(os.environ["LAB_OUT"])
 PACE = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
 TOTAL_S, INTERVAL_S = 660, 1
 BIG_MIB = max(64, int(1000 * PACE))
-#: server -> its dataset (the first part is the member), and its VPSes with the version of NFS they mount by
 PLAN = {
-    "101": ("1001", {21: "4.2", 22: "4.2"}),
-    "102": ("1001/photos", {23: "4.2"}),
-    "103": ("1002", {31: "4.2"}),
-    "104": ("1002/backup", {32: "3"}),
-    "105": ("1003", {41: "4.2"}),
-    "106": ("1004", {51: "4.2"}),
+    "101": Plan("1001", {21: "4.2", 22: "4.2"}),
+    "102": Plan("1001/photos", {23: "4.2"}),
+    "103": Plan("1002", {31: "4.2"}),
+    "104": Plan("1002/backup", {32: "3"}),
+    "105": Plan("1003", {41: "4.2"}),
+    "106": Plan("1004", {51: "4.2"}),
 }
 DISK = Path("/dev/disk/lab/nas").resolve().name
 RESTARTED, RESTART_AT_S = "103", 345
@@ -109,52 +108,23 @@ def jobs() -> list[Job]:
     ]
 
 
-class Nas:
-    """The servers and the VPSes of PLAN."""
+def fill() -> None:
+    """Make the files that are read and written over, on the NAS itself and out of its memory."""
+    for dataset, name, mib in (
+        ("1001", "small", 32),
+        ("1001/photos", "big", BIG_MIB),
+        ("1002", "small", 32),
+        ("1002", "wal", 128),
+    ):
+        run("dd", "if=/dev/zero", f"of={POOL}/{dataset}/private/{name}", "bs=1M", f"count={mib}")
+    run("sync")
+    Path("/proc/sys/vm/drop_caches").write_text("3", "utf-8")
 
-    def __init__(self) -> None:
-        router = prepare()
-        self.servers: dict[str, Server] = {}
-        self.vps: dict[int, Vps] = {}
-        for name, (dataset, mounts) in PLAN.items():
-            for number in mounts:
-                self.vps[number] = Vps(router, number)
-            hosts = tuple(f"{self.vps[number].address}/32" for number in mounts)
-            self.servers[name] = Server(name, f"172.16.128.{int(name)}", Export(dataset, hosts))
-        # written locally, before anything is recorded
-        for dataset, name, mib in (
-            ("1001", "small", 32),
-            ("1001/photos", "big", BIG_MIB),
-            ("1002", "wal", 128),
-            ("1002", "small", 32),
-        ):
-            run("dd", "if=/dev/zero", f"of={POOL}/{dataset}/private/{name}", "bs=1M", f"count={mib}")
-        run("sync")
-        Path("/proc/sys/vm/drop_caches").write_text("3", "utf-8")
-        for name in PLAN:
-            self.mount(name)
 
-    def mount(self, name: str) -> None:
-        """Let the server's VPSes mount it."""
-        for number, version in PLAN[name][1].items():
-            self.vps[number].mount(self.servers[name], version)
-
-    def restart(self, name: str) -> None:
-        """Restart a server after its VPSes have unmounted it."""
-        for number in PLAN[name][1]:
-            self.vps[number].unmount()
-        time.sleep(3 * INTERVAL_S)  # quiesced: the recorder sees the last counters of this life
-        self.servers[name].restart()
-        self.mount(name)
-
-    def moved(self) -> dict[int, Moved]:
-        """What every VPS moved so far."""
-        return {number: vps.moved() for number, vps in self.vps.items()}
-
-    def disk(self) -> tuple[int, int]:
-        """Milliseconds the disk was busy so far, and requests it served."""
-        fields = [int(word) for word in Path(f"/sys/block/{DISK}/stat").read_text("utf-8").split()]
-        return fields[9], fields[0] + fields[4]
+def disk() -> tuple[int, int]:
+    """Milliseconds the disk was busy so far, and requests it served."""
+    fields = [int(word) for word in Path(f"/sys/block/{DISK}/stat").read_text("utf-8").split()]
+    return fields[9], fields[0] + fields[4]
 
 
 class Player:
@@ -197,15 +167,18 @@ class Player:
     def _restart(self) -> None:
         self._wait_until(RESTART_AT_S)
         with self._noted(f"restart of server {RESTARTED}"):
+            self.nas.unmount(RESTARTED)
+            time.sleep(3 * INTERVAL_S)  # quiesced: the recorder sees the last counters of this life
             self.nas.restart(RESTARTED)
+            self.nas.mount(RESTARTED)
 
     @contextmanager
     def _noted(self, kind: str, **what: object) -> Iterator[dict[str, Any]]:
         """Put into the log what was moved, and what the disk did, while the body ran."""
         entry: dict[str, Any] = {"kind": kind, **what, "start_s": round(self._now(), 1), "end_s": None, "status": 0}
-        before, (busy_ms, requests), start = self.nas.moved(), self.nas.disk(), self._now()
+        before, (busy_ms, requests), start = self.nas.moved(), disk(), self._now()
         yield entry
-        after, (busy_after_ms, requests_after), end = self.nas.moved(), self.nas.disk(), self._now()
+        after, (busy_after_ms, requests_after), end = self.nas.moved(), disk(), self._now()
         entry["end_s"] = round(end, 1)
         entry["disk_busy_percent"] = round((busy_after_ms - busy_ms) / (end - start) / 10)
         entry["disk_requests_per_s"] = round((requests_after - requests) / (end - start), 1)
@@ -218,7 +191,10 @@ class Player:
 
 def main() -> int:
     """Set up, record, play, tell; exit status 1 when a job or the recorder failed."""
-    nas = Nas()
+    nas = Nas(PLAN)
+    nas.start(*PLAN)
+    fill()
+    nas.mount(*PLAN)
     config = CONFIG.format(interval=INTERVAL_S, disk=DISK)
     watch = Recorder(config, OUT / "recording.jsonl.zst") if Recorder.possible() else Nobody()
     time.sleep(3 * INTERVAL_S)  # its first cycle is the baseline; nobody moves anything yet
@@ -237,14 +213,14 @@ def main() -> int:
         "began": player.began_wall,
         "servers": {
             name: {
-                "member": dataset.split("/")[0],
-                "dataset": dataset,
+                "member": plan.member,
+                "dataset": plan.dataset,
                 "address": nas.servers[name].address,
                 "lives": nas.servers[name].lives,
-                "vps": {str(number): version for number, version in mounts.items()},
-                "moved": asdict(sum((moved[number] for number in mounts), Moved())),
+                "vps": {str(number): version for number, version in plan.mounts.items()},
+                "moved": asdict(sum((moved[number] for number in plan.mounts), Moved())),
             }
-            for name, (dataset, mounts) in PLAN.items()
+            for name, plan in PLAN.items()
         },
         "vps": {str(number): {"address": vps.address, **asdict(moved[number])} for number, vps in nas.vps.items()},
         "jobs": player.log,
