@@ -12,6 +12,7 @@ from nasacct.collect.finding import Finding, State
 from nasacct.collect.nfsd import Nfsd
 from nasacct.errors import NasacctError
 from nasacct.store import place, root
+from nasacct.store.mounts import mounts
 from nasacct.units import in_bytes
 
 if TYPE_CHECKING:
@@ -163,9 +164,9 @@ def _store(config: Config) -> Iterator[Finding]:
         yield Finding("store", "root", "missing", f"{config.root}: {error.strerror}", "name another --root")
         return
     where = f"{config.root} on {found.kind} at {found.point}"
-    if config.mountpoint is not None and str(config.mountpoint) != found.point:
+    if config.mountpoint is not None and all(mount.point != config.mountpoint for mount in mounts()):
         mend = f"mount {config.mountpoint}; the collector waits for it"
-        yield Finding("store", "file system", "missing", f"{where}, which is not {config.mountpoint}", mend)
+        yield Finding("store", "file system", "missing", f"nothing is mounted on {config.mountpoint}", mend)
     elif found.forgets:
         mend = "name a --root on a disk or pool"
         yield Finding("store", "file system", "missing", f"{where}: {found.forgets}, lost at reboot", mend)
