@@ -40,8 +40,12 @@ class Changes:
         """
         if not subjects:
             return {}
-        numbers = np.fromiter((self._number(s.sid) for s in subjects), np.intp, len(subjects))
-        sids = np.fromiter((s.sid for s in subjects), np.int32, len(subjects))
+        known = [s.sid for s in subjects]
+        for sid in known:
+            if sid not in self._numbers:
+                self._meet(sid)
+        numbers = np.array([self._numbers[sid] for sid in known], np.intp)
+        sids = np.array(known, np.int32)
         differs = values != self._last[numbers]
         present = values != ABSENT
         self._last[numbers] = values
@@ -61,11 +65,8 @@ class Changes:
             self._last[number] = _NEVER
             self._free.append(number)
 
-    def _number(self, sid: int) -> int:
-        number = self._numbers.get(sid)
-        if number is None:
-            number = self._free.pop() if self._free else len(self._numbers)
-            if number >= len(self._last):
-                self._last = np.concatenate([self._last, np.full_like(self._last, _NEVER)])
-            self._numbers[sid] = number
-        return number
+    def _meet(self, sid: int) -> None:
+        number = self._free.pop() if self._free else len(self._numbers)
+        if number >= len(self._last):
+            self._last = np.concatenate([self._last, np.full_like(self._last, _NEVER)])
+        self._numbers[sid] = number

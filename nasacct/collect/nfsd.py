@@ -208,7 +208,7 @@ class Nfsd:
 
     def _look(self, kernel: str, good: list[_Slot], cycle: NfsdCycle) -> None:
         """Let the semantics see what may tell them something."""
-        rows = self._rows(good)
+        rows = self._table[[slot.place for slot in good]]
         self.semantics.see_threads(rows[:, THREADS].tolist())
         if self.semantics.settled:
             return
@@ -249,15 +249,16 @@ class Nfsd:
         self, slots: list[_Slot], mask: NDArray[np.bool_], host: _Slot | None = None, *, final: bool = False
     ) -> dict[str, Rows]:
         """The rows of the slots, as far as they are the servers' own, and of the host's, as far as they are its."""
-        values = np.where(mask, self._rows(slots)[:, :-1], ABSENT)
+        values = self._rows(slots, mask)
         if host is not None:
-            slots = [*slots, host]
-            host_values = np.where(self.semantics.host_columns, self._rows([host])[:, :-1], ABSENT)
-            values = np.concatenate([values, host_values])
+            slots, values = [*slots, host], np.concatenate([values, self._rows([host], self.semantics.host_columns)])
         return self._changes.rows([slot.subject for slot in slots], values, final=final)
 
-    def _rows(self, slots: Sequence[_Slot]) -> NDArray[np.int64]:
-        return self._table[np.fromiter((slot.place for slot in slots), np.intp, len(slots))]
+    def _rows(self, slots: list[_Slot], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        values = self._table[:, : len(mask)][[slot.place for slot in slots]]
+        if not mask.all():
+            values[:, ~mask] = ABSENT
+        return values
 
     def _forget_unlisted(self, cycle: NfsdCycle) -> None:
         """Forget who is gone; not at once, for a last reading may still be asked for."""
