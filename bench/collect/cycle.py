@@ -21,7 +21,7 @@ from bench.collect.texts import NfsdTexts
 
 # what the command imports is part of its memory
 from nasacct.cli import app, collect  # noqa: F401
-from nasacct.collect.daemon import Collector
+from nasacct.collect.collector import Collector
 from nasacct.collect.live import Live
 from nasacct.collect.nfsd import Nfsd
 from nasacct.config import Config
@@ -31,7 +31,7 @@ from nasacct.store.journal_writer import JournalWriter
 from nasacct.store.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from nasacct.collect.machine import Listing, Server
     from nasacct.store.frame import Frame, Subject
@@ -46,23 +46,30 @@ _HEAVY = ("pandas", "duckdb", "scipy", "streamlit")
 class Stand(Live):
     """The live machine, with an nfsd text in the place of each counter text it has read."""
 
-    def __init__(self, config: Config, texts: NfsdTexts, names: Sequence[str]) -> None:
+    def __init__(self, config: Config, template: Path) -> None:
         super().__init__(config)
-        self._texts, self._places = texts, {name: i for i, name in enumerate(names)}
+        self._template = template
+        self._all: NfsdTexts | None = None
+        #: By epoch.
+        self.texts: dict[str, bytes] = {}
+
+    def use(self, listing: Listing, every: int, first: int) -> None:
+        """Have each `every`th server used, from the `first` on."""
+        if self._all is None:
+            self._all = NfsdTexts(self._template, len(listing.servers))
+        self._all.change(range(first, len(listing.servers), every))
+        self.texts = {s.epoch: text for s, text in zip(listing.servers, self._all.texts, strict=True)}
 
     def nfsd(self, server: Server) -> bytes:
         """Read the server's counter file, and give its nfsd text."""
         super().nfsd(server)
-        return self.text(server)
-
-    def text(self, server: Server) -> bytes:
-        """The server's nfsd text."""
-        return self._texts.texts[self._places[server.name]]
+        return self.texts[server.epoch]
 
     def read_only(self, listing: Listing) -> None:
         """Read the servers' counter files and do nothing with them."""
+        read = super().nfsd
         for server in listing.servers:
-            super().nfsd(server)
+            read(server)
 
 
 class _TextsOnly(Stand):
@@ -70,7 +77,24 @@ class _TextsOnly(Stand):
 
     def nfsd(self, server: Server) -> bytes:
         """The server's nfsd text."""
-        return self.text(server)
+        return self.texts[server.epoch]
+
+
+class Parser:
+    """The nfsd source alone, over texts of its own: what changed for the cycle must not have changed for it."""
+
+    def __init__(self, config: Config, template: Path, listing: Listing) -> None:
+        self._source, self._machine, self._listing = Nfsd(_counter()), _TextsOnly(config, template), listing
+        for _ in range(_WARM_UP):
+            self.read(1, 0)
+
+    def read(self, every: int, first: int) -> dict[str, int]:
+        """Read all texts, each `every`th of them changed, from the `first` on."""
+        self._machine.use(self._listing, every, first)
+        cpu = time.process_time_ns()
+        batch = self._source.read(self._machine, self._listing)
+        cpu = time.process_time_ns() - cpu
+        return {"cpu_ns": cpu, "rows": len(batch.rows["nfsd"].sids)}
 
 
 class Cycle:
@@ -78,22 +102,17 @@ class Cycle:
 
     def __init__(self, folder: Path, counter: str, template: Path) -> None:
         config = Config(root=folder, node="bench", servers=Servers(exportfs=None, counter=counter))
-        self.folder = folder
-        names = [server.name for server in Live(config).servers().servers]
-        self.texts = NfsdTexts(template, len(names))
-        self.machine = Stand(config, self.texts, names)
+        self.folder, self.config, self.template = folder, config, template
+        self.machine = Stand(config, template)
         standing = Standing()
         origin = journal.Origin("bench", self.machine.boot_id, uuid.uuid4().hex, self.machine.kernel, "bench", 10**10)
         self.writer = JournalWriter(folder, origin, standing, number=1)
         self.collector = Collector(config, self.machine, self._take, standing)
         self.frame: Frame | None = None
         self.listing = self.machine.servers()
-        # its own texts: what changes for the cycle must not have changed for the parser
-        self.parser, self.parsed_texts = Nfsd(_counter()), NfsdTexts(template, len(names))
-        self.parsed = _TextsOnly(config, self.parsed_texts, names)
+        self.parser: Parser | None = None
         for _ in range(_WARM_UP):
             self.cycle(1, 0)
-            self.parse(1, 0)
 
     def _take(self, frame: Frame) -> None:
         self.frame = frame
@@ -101,7 +120,7 @@ class Cycle:
 
     def cycle(self, every: int, first: int) -> dict[str, Any]:
         """One cycle, until it is durable; each `every`th server was used since the last, from the `first` on."""
-        self.texts.change(range(first, len(self.listing.servers), every))
+        self.machine.use(self.listing, every, first)
         before = self.writer.bytes_written
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
         self.collector.tick()
@@ -144,11 +163,9 @@ class Cycle:
 
     def parse(self, every: int, first: int) -> dict[str, int]:
         """The nfsd source over texts that need not be read."""
-        self.parsed_texts.change(range(first, len(self.listing.servers), every))
-        cpu = time.process_time_ns()
-        batch = self.parser.read(self.parsed, self.listing)
-        cpu = time.process_time_ns() - cpu
-        return {"cpu_ns": cpu, "rows": len(batch.rows["nfsd"].sids)}
+        if self.parser is None:
+            self.parser = Parser(self.config, self.template, self.listing)
+        return self.parser.read(every, first)
 
     def list(self) -> dict[str, int]:
         """Looking for servers anew, which is done once a minute."""

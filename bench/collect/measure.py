@@ -44,9 +44,13 @@ def run(fleet: Fleet, folder: Path, counter: str, template: Path, repeat: int) -
     """Measure everything. Raises NotDoneError, and RuntimeError when a program ends before its time."""
     taken = Taken(facts={"servers": len(fleet.names), "made_s": round(fleet.took_s, 2), "counter": counter})
     traffic = Traffic(fleet.links)
-    arguments = (str(folder / "journal"), counter, str(template))
-    (folder / "journal").mkdir()
-    with worker.python("bench.collect.cycle", *arguments) as ours, floor.start(folder, counter) as c:
+    with _collector(folder / "memory", counter, template) as alone:
+        # a process that does nothing but what the collector does
+        for _ in range(repeat):
+            alone.ask("cycle", 1, 0)
+        alone.ask("rotate")
+        taken.facts["memory"] = alone.ask("memory")
+    with _collector(folder / "journal", counter, template) as ours, floor.start(folder, counter) as c:
         if not ours.about["servers"] == c.about["servers"] == len(fleet.names):
             raise NotDoneError(f"of {len(fleet.names)} servers ours found {ours.about}, the C program {c.about}")
         for i in range(repeat):
@@ -57,7 +61,6 @@ def run(fleet: Fleet, folder: Path, counter: str, template: Path, repeat: int) -
                 _links(taken, ours, c, len(fleet.names))
             taken.add("listing", ours.ask("list")["cpu_ns"])
             taken.add("new file", ours.ask("rotate")["cpu_ns"])
-        taken.facts["memory"] = ours.ask("memory")
     for i in range(min(repeat, _SAMPLED_REPEATS)):
         names = random.Random(i).sample(fleet.names, min(SAMPLE, len(fleet.names)))
         scale = len(fleet.names) / len(names)
@@ -66,6 +69,11 @@ def run(fleet: Fleet, folder: Path, counter: str, template: Path, repeat: int) -
         taken.add("exec cat and link", (cat + link) * scale)
     _scrapes(taken, traffic, len(fleet.names), repeat)
     return taken
+
+
+def _collector(folder: Path, counter: str, template: Path) -> worker.Worker:
+    folder.mkdir()
+    return worker.python("bench.collect.cycle", str(folder), counter, str(template))
 
 
 def _cycles(
