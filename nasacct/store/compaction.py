@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.store.segment_file import SegmentWriter, read
-from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, Shelf, shelf
+from nasacct.store.segments import Footer, Replaced, Segment, SegmentError
+from nasacct.store.shelf import Shelf, shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

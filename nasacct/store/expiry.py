@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from nasacct.store import journal
 from nasacct.store.compaction import DAY_S
 from nasacct.store.segment_file import digest_of, sync_folder
-from nasacct.store.segments import Shelf, named, shelf
+from nasacct.store.segments import named
+from nasacct.store.shelf import Shelf, shelf
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,8 @@ from nasacct.store import journal
 from nasacct.store.ledger import account
 from nasacct.store.readings import of_journal
 from nasacct.store.segment_file import SegmentWriter, digest_of
-from nasacct.store.segments import Footer, Replaced, shelf
+from nasacct.store.segments import Footer, Replaced
+from nasacct.store.shelf import shelf
 from nasacct.store.tail import chain, terms
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def span(table: pa.Table, at_us: int) -> tuple[int, int]:
     """From and to which time (µs of UTC) the rows reach, `at_us` among them."""
     if not len(table):
         return at_us, at_us
-    first, last = ("t0", "t1") if "t0" in table.column_names else ("at", "at")
+    first, last = ("t0", "t1") if "t0" in table.column_names else ("t", "t")
     low = pc.min(table.column(first).cast("int64")).as_py()
     high = pc.max(table.column(last).cast("int64")).as_py()
     return min(low, at_us), max(high, at_us)

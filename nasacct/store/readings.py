@@ -57,7 +57,7 @@ class Readings:
         columns: dict[str, pa.Array[Any]] = {
             "node": pa.repeat(pa.scalar(node), len(who)),
             "epoch": pa.array([s.epoch for s in self.subjects], pa.string()).take(who),
-            "at": pa.array(self.wall[kept] // 1000, schema.field("at").type),
+            "t": pa.array(self.wall[kept] // 1000, schema.field("t").type),
             "boot_us": pa.array(self.boot[kept] // 1000),
             "kind": pa.array(KINDS).take(self.kind[kept]),
         }

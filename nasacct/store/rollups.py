@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 
 from nasacct.store.compaction import DAY_S, day_of, replaced_by, slices
 from nasacct.store.segment_file import SegmentWriter
-from nasacct.store.segments import Footer, Segment, shelf
+from nasacct.store.segments import Footer, Segment
+from nasacct.store.shelf import shelf
 from nasacct.store.tables import TIME
 
 if TYPE_CHECKING:
     from nasacct.store.schema import Stream
-    from nasacct.store.segments import Shelf
+    from nasacct.store.shelf import Shelf
     from nasacct.store.tree import Tree
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Segments: the immutable Parquet files of a stream, and which of them a reader sees.
+"""Segments: the immutable Parquet files of a stream, by their names and footers.
 
     ROOT/node=N/usage/nfsd/hour-20261123T120000Z-20261123T130000Z-5f0c1d2e3a4b5c6d.parquet
 
@@ -6,15 +6,14 @@ The name says the level, the time from and to which its rows reach (UTC, whole s
 16 hexadecimal digits of the sha256 of the file. The footer says, under the key `nasacct`, whose rows these are and
 what the file replaces: journal files, and segments, with everything that those replaced.
 
-A file is hidden only if another one lists it. Nobody ever asks a glob: what is torn, foreign or still being written is
-told as trouble and left out, and it fails no query.
+Which of them a reader sees is decided in `shelf.py`; how they are written in `segment_file.py`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -25,7 +24,6 @@ import pyarrow.parquet as pq
 from nasacct.errors import DATA, NasacctError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 #: The version of the segments that this program writes and reads.
@@ -119,27 +117,6 @@ class Segment:
         return self.path.name
 
 
-@dataclass(slots=True)
-class Shelf:
-    """What lies in one folder: the segments a reader sees, with their footers.
-
-    `hidden` are sound files that a visible one replaces, `replaced` everything replaced, by name, with the segment
-    that says so (a visible one, unless none does); `trouble` is told in sentences.
-    """
-
-    visible: dict[Segment, Footer] = field(default_factory=dict)
-    hidden: dict[Segment, Footer] = field(default_factory=dict)
-    replaced: dict[str, tuple[Replaced, Segment]] = field(default_factory=dict)
-    damaged: list[Path] = field(default_factory=list)
-    trouble: list[str] = field(default_factory=list)
-
-
-def folder(root: Path, node: str, kind: Kind, stream: str, step: str | None = None) -> Path:
-    """Where the segments of a stream lie; `step` (5m, 1h, 1d) is for rollups."""
-    tree = root / f"node={node}" / kind
-    return tree / step / stream if step else tree / stream
-
-
 def name_of(level: str, since_us: int, until_us: int, digest: str) -> str:
     """The name of a segment that reaches from `since_us` to `until_us` (µs of UTC)."""
     since, until = since_us // 1_000_000, -(-until_us // 1_000_000)
@@ -154,70 +131,6 @@ def named(path: Path) -> Segment | None:
         return None
     since, until = (int(datetime.strptime(m + "Z", f"{_STAMP}%z").timestamp()) for m in (match[2], match[3]))
     return Segment(path, match[1], since, until, match[4])
-
-
-def shelf(where: Path, since_us: int | None = None, until_us: int | None = None, also_at: Iterable[int] = ()) -> Shelf:
-    """What a reader sees in the folder `where` of the time from `since_us` to `until_us` (None: without end).
-
-    `also_at` are seconds at which journal files begin: to know whether those are replaced, what reaches over these
-    moments is looked at as well. NasacctError when a segment's version is newer than this program.
-    """
-    for _ in range(10):
-        try:
-            return _look(where, since_us, until_us, sorted(also_at))
-        except FileNotFoundError:
-            # replaced and deleted since it was listed: what replaces it is there by now
-            continue
-    raise NasacctError(f"{where} changes faster than it can be read; is the clock of this machine right?", DATA)
-
-
-def _look(where: Path, since_us: int | None, until_us: int | None, moments: list[int]) -> Shelf:
-    found = Shelf()
-    wanted: list[Segment] = []
-    for path in sorted(where.iterdir()) if where.is_dir() else ():
-        segment = named(path)
-        if segment is None:
-            if not path.name.startswith("."):
-                found.trouble.append(f"{path} is no segment and is left out; move it away")
-        elif _reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments):
-            wanted.append(segment)
-    sound: dict[Segment, Footer] = {}
-    for segment in wanted:
-        try:
-            sound[segment] = footer(segment)
-        except SegmentError as error:
-            found.damaged.append(segment.path)
-            found.trouble.append(f"{error}; it is left out")
-    listed = {item.name for said in sound.values() for item in said.replaces}
-    for segment, said in sound.items():
-        (found.hidden if segment.name in listed else found.visible)[segment] = said
-    for segment, said in (*found.hidden.items(), *found.visible.items()):
-        found.replaced.update((item.name, (item, segment)) for item in said.replaces)
-    _once(found)
-    return found
-
-
-def _reaches(segment: Segment, since_us: int | None, until_us: int | None) -> bool:
-    return (until_us is None or segment.since * 1_000_000 <= until_us) and (
-        since_us is None or segment.until * 1_000_000 >= since_us
-    )
-
-
-def _once(found: Shelf) -> None:
-    """Hide what was made twice of the same journal files, as when two keepers ran on two copies of a store."""
-    claimed: set[str] = set()
-
-    def journals(segment: Segment) -> set[str]:
-        return {r.name for r in found.visible[segment].replaces if r.name.endswith(JOURNAL)}
-
-    for segment in sorted(found.visible, key=lambda s: (-len(journals(s)), s.name)):
-        mine = journals(segment)
-        if mine and mine <= claimed:
-            found.hidden[segment] = found.visible.pop(segment)
-            found.trouble.append(f"{segment.path} repeats what other segments hold and is left out")
-        elif mine & claimed:
-            found.trouble.append(f"{segment.path} repeats a part of what other segments hold; that part counts twice")
-        claimed |= mine
 
 
 def footer(segment: Segment) -> Footer:

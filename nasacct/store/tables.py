@@ -44,14 +44,14 @@ def usage_schema(stream: Stream) -> pa.Schema:
 def readings_schema(stream: Stream) -> pa.Schema:
     """Columns of a stream's readings.
 
-    node, keys, epoch; at (UTC); boot_us (CLOCK_BOOTTIME); kind (carry | zero | read | held | final | lost, see
+    node, keys, epoch; t (UTC); boot_us (CLOCK_BOOTTIME); kind (carry | zero | read | held | final | lost, see
     `readings.py`); then each measure as it was read (NULL = absent).
     """
     fields: list[pa.Field[Any]] = [
         pa.field("node", pa.string(), nullable=False),
         *(pa.field(k, pa.string()) for k in stream.keys),
         pa.field("epoch", pa.string(), nullable=False),
-        pa.field("at", TIME, nullable=False),
+        pa.field("t", TIME, nullable=False),
         pa.field("boot_us", pa.int64(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
         *(pa.field(m.name, pa.int64()) for m in stream.measures),

@@ -44,7 +44,7 @@ class Relation:
     @property
     def order(self) -> list[tuple[str, Literal["ascending", "descending"]]]:
         """How rows lie in a segment: by key, epoch and time."""
-        time = "t0" if self.kind == "usage" else "at"
+        time = "t0" if self.kind == "usage" else "t"
         return [(name, "ascending") for name in (*self.stream.keys, "epoch", time)]
 
     def __str__(self) -> str:

@@ -24,7 +24,8 @@ from nasacct.store import root as store_root
 from nasacct.store.engine import DuckEngine, Engine, EngineError, quoted
 from nasacct.store.schema import STREAMS
 from nasacct.store.segment_file import check
-from nasacct.store.segments import SegmentError, named, shelf
+from nasacct.store.segments import SegmentError, named
+from nasacct.store.shelf import shelf
 from nasacct.store.tail import Tail
 from nasacct.store.tree import Relation, Tree, trees
 
@@ -141,17 +142,16 @@ class Warehouse:
         for tree in self.trees():
             paths = journal.files(tree.journal)
             begun = [journal.begun(p) for p in paths]
-            shelves = {name: shelf(_relation(tree, name).folder, since, until, begun) for name in views}
+            shelves = {name: shelf(_relation(tree, name).folder, since, until, begun, self._damaged) for name in views}
             replaced = [found.replaced for found in shelves.values()]
             first = next((i for i, p in enumerate(paths) if any(p.name not in r for r in replaced)), len(paths))
             tail = self._tails.setdefault(tree, Tail(tree.journal, tree.node))
             tail.look(paths[first:])
             for name, found in shelves.items():
                 what = seen[name]
-                what.segments += [s for s in found.visible if s.path not in self._damaged]
+                what.segments += list(found.visible)
                 what.tail += tail.tables(what.relation.kind, what.relation.stream.name, found.replaced)
                 trouble += found.trouble
-                trouble += [f"{s.path} is damaged and left out" for s in found.visible if s.path in self._damaged]
             trouble += tail.trouble
             if tree.quarantine.is_dir():
                 trouble += [
@@ -183,7 +183,9 @@ def _view(name: str, relation: Relation, segments: list[Segment]) -> str:
     """The statement that makes a view of these segments and of the table `tail_<name>`."""
     files = ", ".join(quoted(str(s.path)) for s in segments)
     source = _template("segments_and_tail" if segments else "tail").format(view=name, files=files)
-    return _template(relation.kind).format(view=name, columns=", ".join(relation.schema.names), source=source)
+    # some operations and times have names that are words of SQL
+    columns = ", ".join(f'"{name}"' for name in relation.schema.names)
+    return _template(relation.kind).format(view=name, columns=columns, source=source)
 
 
 @cache

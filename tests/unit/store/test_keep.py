@@ -20,7 +20,7 @@ from nasacct.store.parts import consume
 from nasacct.store.rollups import STEPS, rollup_schema
 from nasacct.store.schema import NFSD, STREAMS
 from nasacct.store.segment_file import read
-from nasacct.store.segments import shelf
+from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 

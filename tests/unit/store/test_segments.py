@@ -13,7 +13,8 @@ import pytest
 from nasacct.errors import NasacctError
 from nasacct.store.schema import NFSD
 from nasacct.store.segment_file import GROUP, SegmentWriter, check, read
-from nasacct.store.segments import KEY, Footer, Replaced, SegmentError, named, shelf
+from nasacct.store.segments import KEY, Footer, Replaced, SegmentError, named
+from nasacct.store.shelf import shelf
 from nasacct.store.tables import usage_schema
 
 SCHEMA = usage_schema(NFSD)

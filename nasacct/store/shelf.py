@@ -1,0 +1,108 @@
+"""The shelf: which segments of a folder a reader sees.
+
+A file is hidden only if another whole one lists it. Nobody ever asks a glob: what is torn, foreign or still being
+written is told as trouble and left out, and it fails no query.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nasacct.errors import DATA, NasacctError
+from nasacct.store.segments import JOURNAL, Footer, Replaced, Segment, SegmentError, footer, named
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What lies in one folder: the segments a reader sees, with their footers.
+
+    `hidden` are sound files that a visible one replaces, `replaced` everything replaced, by name, with the segment
+    that says so (a visible one, unless none does); `trouble` is told in sentences.
+    """
+
+    visible: dict[Segment, Footer] = field(default_factory=dict)
+    hidden: dict[Segment, Footer] = field(default_factory=dict)
+    replaced: dict[str, tuple[Replaced, Segment]] = field(default_factory=dict)
+    damaged: list[Path] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+
+def shelf(
+    where: Path,
+    since_us: int | None = None,
+    until_us: int | None = None,
+    also_at: Iterable[int] = (),
+    damaged: Collection[Path] = (),
+) -> Shelf:
+    """What a reader sees in the folder `where` of the time from `since_us` to `until_us` (None: without end).
+
+    `also_at` are seconds at which journal files begin: to know whether those are replaced, what reaches over these
+    moments is looked at as well. `damaged` are files that somebody else found to be so.
+    NasacctError when a segment's version is newer than this program.
+    """
+    for _ in range(10):
+        try:
+            return _look(where, since_us, until_us, sorted(also_at), damaged)
+        except FileNotFoundError:
+            # replaced and deleted since it was listed: what replaces it is there by now
+            continue
+    raise NasacctError(f"{where} changes faster than it can be read; is the clock of this machine right?", DATA)
+
+
+def _look(
+    where: Path, since_us: int | None, until_us: int | None, moments: list[int], damaged: Collection[Path]
+) -> Shelf:
+    found = Shelf()
+    wanted: list[Segment] = []
+    for path in sorted(where.iterdir()) if where.is_dir() else ():
+        segment = named(path)
+        if segment is None:
+            if not path.name.startswith("."):
+                found.trouble.append(f"{path} is no segment and is left out; move it away")
+        elif _reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments):
+            wanted.append(segment)
+    sound: dict[Segment, Footer] = {}
+    for segment in wanted:
+        if segment.path in damaged:
+            found.trouble.append(f"{segment.path} is damaged; it is left out")
+            continue
+        try:
+            sound[segment] = footer(segment)
+        except SegmentError as error:
+            found.damaged.append(segment.path)
+            found.trouble.append(f"{error}; it is left out")
+    listed = {item.name for said in sound.values() for item in said.replaces}
+    for segment, said in sound.items():
+        (found.hidden if segment.name in listed else found.visible)[segment] = said
+    for segment, said in (*found.hidden.items(), *found.visible.items()):
+        found.replaced.update((item.name, (item, segment)) for item in said.replaces)
+    _once(found)
+    return found
+
+
+def _reaches(segment: Segment, since_us: int | None, until_us: int | None) -> bool:
+    return (until_us is None or segment.since * 1_000_000 <= until_us) and (
+        since_us is None or segment.until * 1_000_000 >= since_us
+    )
+
+
+def _once(found: Shelf) -> None:
+    """Hide what was made twice of the same journal files, as when two keepers ran on two copies of a store."""
+    claimed: set[str] = set()
+
+    def journals(segment: Segment) -> set[str]:
+        return {r.name for r in found.visible[segment].replaces if r.name.endswith(JOURNAL)}
+
+    for segment in sorted(found.visible, key=lambda s: (-len(journals(s)), s.name)):
+        mine = journals(segment)
+        if mine and mine <= claimed:
+            found.hidden[segment] = found.visible.pop(segment)
+            found.trouble.append(f"{segment.path} repeats what other segments hold and is left out")
+        elif mine & claimed:
+            found.trouble.append(f"{segment.path} repeats a part of what other segments hold; that part counts twice")
+        claimed |= mine

@@ -1,0 +1,246 @@
+"""The warehouse: everything that is known is in every answer, once; what is not is told."""
+
+import shutil
+import threading
+import time
+
+import pyarrow.parquet as pq
+import pytest
+from journals import Recorder
+
+from nasacct.errors import NO_INPUT, NasacctError
+from nasacct.store import journal
+from nasacct.store.engine import DuckEngine, EngineError
+from nasacct.store.keep import Rules, keep
+from nasacct.store.schema import NFSD, STREAMS
+from nasacct.store.shelf import shelf
+from nasacct.store.tables import readings_schema, usage_schema
+from nasacct.store.tree import Tree
+from nasacct.store.warehouse import Warehouse
+
+KEPT = Rules({"readings": 40, "usage": 400}, grace_s=1e12)
+ADDED = "SELECT CAST(sum(read_bytes) AS BIGINT) AS m FROM nfsd"
+
+
+def added(warehouse):
+    """All bytes read that there are."""
+    return warehouse.query(ADDED, views=["nfsd"]).to_pylist()[0]["m"]
+
+
+def record(where, *, cycles=6, node="nas1", file_cycles=2, start="2026-11-23T10:00:00+00:00"):
+    """One server that reads 100 bytes a cycle."""
+    recorder = Recorder(where, node=node, start=start)
+    server = recorder.thing("nfsd", server="srv1")
+    for i in range(cycles):
+        if i and i % file_cycles == 0:
+            recorder.rotate()
+        recorder.cycle({server: {"read_bytes": 100 * i}})
+    return recorder
+
+
+@pytest.mark.parametrize("view", [*STREAMS, *(f"readings_{s}" for s in STREAMS)])
+def test_a_view_of_nothing_is_empty_and_typed(tmp_path, view):
+    """No node and no file are no error; every column is there, with its type."""
+    (tmp_path / "store.json").write_text('{"nasacct_store": 1}')
+    stream = STREAMS[view.removeprefix("readings_")]
+    schema = readings_schema(stream) if view.startswith("readings_") else usage_schema(stream)
+    answer = Warehouse(tmp_path).query(f"SELECT * FROM {view}", views=[view])
+    assert len(answer) == 0
+    for field in schema:
+        assert str(answer.schema.field(field.name).type).replace("Etc/", "") == str(field.type)
+
+
+def test_the_last_cycle_is_in_the_answer(tmp_path):
+    """What was written a moment ago is asked for like everything else, before and after the keeper ran."""
+    recorder = record(tmp_path)
+    warehouse = Warehouse(tmp_path)
+    (server,) = recorder.alive["nfsd"]
+    assert added(warehouse) == 500
+    recorder.cycle({server: {"read_bytes": 777}})
+    assert added(warehouse) == 777
+    keep(Tree(tmp_path, "nas1"), 2e9, KEPT)
+    recorder.cycle({server: {"read_bytes": 778}})
+    assert added(warehouse) == 778
+
+
+def test_readings_are_what_was_read(tmp_path):
+    """Raw counters at their instants, from segments and from the journal, without what was made of them."""
+    record(tmp_path, cycles=5)
+    keep(Tree(tmp_path, "nas1"), 2e9, KEPT)
+    rows = Warehouse(tmp_path).query("SELECT kind, read_bytes FROM readings_nfsd ORDER BY t", views=["readings_nfsd"])
+    assert rows.to_pylist() == [{"kind": "read", "read_bytes": 100 * i} for i in range(5)]
+
+
+def test_several_nodes_are_one_store(tmp_path):
+    """Trees that were copied to one place add up; one of them can be asked alone."""
+    record(tmp_path / "a", node="nas1")
+    record(tmp_path / "b", node="nas2", cycles=3)
+    shutil.copytree(tmp_path / "a", tmp_path / "all")
+    shutil.copytree(tmp_path / "b" / "node=nas2", tmp_path / "all" / "node=nas2")
+    assert added(Warehouse(tmp_path / "all")) == 500 + 200
+    assert added(Warehouse(tmp_path / "all", "nas2")) == 200
+    assert [w.node for w in Warehouse(tmp_path / "all").by_node()] == ["nas1", "nas2"]
+
+
+def test_no_store_and_no_such_node_are_told(tmp_path):
+    """One sentence, with what there is."""
+    with pytest.raises(NasacctError, match="holds no store") as told:
+        Warehouse(tmp_path)
+    assert told.value.status == NO_INPUT
+    record(tmp_path)
+    with pytest.raises(NasacctError, match="holds no node elsewhere; it holds: nas1"):
+        Warehouse(tmp_path, "elsewhere")
+
+
+def test_a_wrong_question_is_told(tmp_path):
+    """The engine's words, and where it happened."""
+    record(tmp_path)
+    with pytest.raises(NasacctError, match="nfds"):
+        Warehouse(tmp_path).query("SELECT * FROM nfds", views=["nfsd"])
+
+
+def test_a_damaged_segment_is_left_out_and_told(tmp_path):
+    """DuckDB fails the whole query for one broken page; the warehouse finds the file and asks again.
+
+    What the file replaced and is still there is seen again; without that its rows are missing.
+    """
+    recorder = record(tmp_path)
+    tree = Tree(tmp_path, "nas1")
+    keep(tree, 0, KEPT)
+    first, *_ = sorted(shelf(tree.relation("usage", NFSD).folder).visible, key=lambda s: s.since)
+    content = bytearray(first.path.read_bytes())
+    pages = pq.read_metadata(first.path).row_group(0)
+    end = max(pages.column(i).data_page_offset for i in range(pages.num_columns))
+    content[4:end] = b"\xff" * (end - 4)
+    first.path.write_bytes(content)
+    warehouse = Warehouse(tmp_path)
+    assert added(warehouse) == 500
+    assert [t for t in warehouse.trouble if first.name in t]
+    for path in journal.files(recorder.folder)[:-1]:
+        path.unlink()
+    assert 0 < added(warehouse) < 500
+    assert 0 < added(Warehouse(tmp_path)) < 500
+
+
+def test_a_torn_journal_counts_as_far_as_it_is_whole(tmp_path):
+    """The end of the newest file is lost, that of an older one is bridged by the next head; both are told."""
+    recorder = record(tmp_path)
+    files = journal.files(recorder.folder)
+    recorder.tear(1, files[0])
+    recorder.tear(1)
+    warehouse = Warehouse(tmp_path)
+    assert added(warehouse) == 400
+    assert sorted(t.split(" ends ")[0] for t in warehouse.trouble) == [str(files[0]), str(files[-1])]
+    files[1].write_bytes(b"not a journal")
+    assert added(warehouse) == 400
+    assert [t for t in warehouse.trouble if "not a nasacct journal" in t]
+
+
+def test_what_lies_in_quarantine_is_told(tmp_path):
+    """An answer says what is missing from it, also after the keeper has cleaned up."""
+    record(tmp_path)
+    tree = Tree(tmp_path, "nas1")
+    journal.files(tree.journal)[0].write_bytes(b"not a journal")
+    keep(tree, 0, KEPT)
+    warehouse = Warehouse(tmp_path)
+    assert added(warehouse) > 0
+    assert [t for t in warehouse.trouble if "quarantine" in t]
+
+
+def test_the_newest_moment(tmp_path):
+    """The end of the last cycle, with and without a journal."""
+    recorder = record(tmp_path)
+    assert Warehouse(tmp_path).newest(["nfsd"]).isoformat() == "2026-11-23T10:00:50+00:00"
+    keep(Tree(tmp_path, "nas1"), 0, KEPT)
+    shutil.rmtree(recorder.folder)
+    assert Warehouse(tmp_path).newest(["nfsd"]).isoformat() == "2026-11-23T10:00:30+00:00"
+    assert Warehouse(tmp_path).newest(["links"]) is not None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/etc/*')",
+        "SET enable_external_access = true",
+        "ATTACH '/tmp/x.db'",
+        "COPY (SELECT 1) TO '/tmp/nasacct-x.csv'",
+        "SELECT * FROM tail_nfsd",
+    ],
+)
+def test_a_query_sees_nothing_but_its_views(tmp_path, sql):
+    """No file of the machine, no other setting, no other query's tables."""
+    record(tmp_path)
+    warehouse = Warehouse(tmp_path)
+    added(warehouse)
+    with pytest.raises(EngineError):
+        warehouse.engine.query(sql)
+
+
+def test_a_root_with_a_quote_in_its_name(tmp_path):
+    """Paths become strings of SQL."""
+    where = tmp_path / "it's a store"
+    record(where)
+    keep(Tree(where, "nas1"), 0, KEPT)
+    assert added(Warehouse(where)) == 500
+
+
+def test_answers_are_right_while_the_keeper_and_the_collector_work(tmp_path):
+    """Readers take no lock: at any moment the answer holds all that was written, once."""
+    recorder = Recorder(tmp_path)
+    server = recorder.thing("nfsd", server="srv1")
+    recorder.cycle({server: {"read_bytes": 0}})
+    written = [0]
+    over = threading.Event()
+    failed = []
+
+    def collect():
+        for i in range(1, 1500):
+            if i % 7 == 0:
+                recorder.rotate()
+            recorder.cycle({server: {"read_bytes": i}}, seconds=90)
+            written[0] = i
+            if over.wait(0.002):
+                return
+
+    def keeper():
+        while not over.is_set():
+            failed.append(keep(Tree(tmp_path, "nas1"), 2e9, Rules({"readings": 400, "usage": 400}, grace_s=2)))
+
+    # a recording of long ago: hours and days are over at once, so segments are replaced all the time
+    workers = [threading.Thread(target=collect), threading.Thread(target=keeper)]
+    for worker in workers:
+        worker.start()
+    try:
+        warehouse = Warehouse(tmp_path)
+        until = time.monotonic() + 8
+        answers = 0
+        while time.monotonic() < until:
+            before = written[0]
+            answer = added(warehouse)
+            assert before <= answer <= written[0] + 1
+            answers += 1
+    finally:
+        over.set()
+        for worker in workers:
+            worker.join()
+    assert not any(failed)
+    assert answers > 5
+    assert shelf(Tree(tmp_path, "nas1").relation("usage", NFSD).folder).visible
+
+
+def test_an_engine_is_asked_by_several_threads(tmp_path):
+    """Each query has a cursor of its own."""
+    engine = DuckEngine(tmp_path)
+    answers = []
+
+    def ask(number):
+        answers.append(engine.query("SELECT $n AS n, count(*) AS c FROM range(200000)", {"n": number}).to_pylist()[0])
+
+    threads = [threading.Thread(target=ask, args=[n]) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(a["n"] for a in answers) == list(range(8))
