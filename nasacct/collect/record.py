@@ -51,7 +51,38 @@ class Recorder:
     def tick(self) -> None:
         """One cycle."""
         self.changed()
-        listing = self._listing or self._list()
+        if self._listing is None or not self._listing.complete:
+            self._list()
+            self.changed()
+        assert self._listing is not None
+        self._cycle(self._listing)
+
+    def changed(self) -> None:
+        """Write what the watch has noticed since."""
+        while self._hear():
+            self._list()
+
+    def _hear(self) -> bool:
+        """Write the events that wait; whether servers must be listed anew."""
+        relist, ended = False, False
+        for event in self.watch.poll(0):
+            if isinstance(event, ServerEnded):
+                # read before anything else: the counters live only as long as the namespace is being torn down
+                text = self._nfsd(event.server)
+                about = {"server": event.server.name, **server_out(event.server), "rpc_nfsd": text}
+                self.file.write({"event": "server_ended", **self._times(), **about})
+                relist = ended = True
+            elif isinstance(event, LinkEnded):
+                self.file.write({"event": "link_ended", **self._times(), **event.recorded(self.machine.boot_id)})
+                relist = True
+            elif isinstance(event, ServersChanged):
+                relist = True
+        if ended and self._listing is not None:
+            # as the collector does: the link still shows what the server sent last
+            self._cycle(self._listing)
+        return relist
+
+    def _cycle(self, listing: Listing) -> None:
         self._write_static(listing)
         times, began = self._times(), time.monotonic()
         host = self._host()
@@ -60,30 +91,11 @@ class Recorder:
         self.file.write({"n": self._cycles, **times, "host": host, "servers": servers, "took": took})
         self._cycles += 1
 
-    def changed(self) -> None:
-        """Write what the watch has noticed since."""
-        relist = False
-        for event in self.watch.poll(0):
-            if isinstance(event, ServerEnded):
-                # read before anything else: the counters live only as long as the namespace is being torn down
-                text = self._nfsd(event.server)
-                about = {"server": event.server.name, **server_out(event.server), "rpc_nfsd": text}
-                self.file.write({"event": "server_ended", **self._times(), **about})
-                relist = True
-            elif isinstance(event, LinkEnded):
-                self.file.write({"event": "link_ended", **self._times(), **event.recorded(self.machine.boot_id)})
-                relist = True
-            elif isinstance(event, ServersChanged):
-                relist = True
-        if relist:
-            self._list()
-
-    def _list(self) -> Listing:
+    def _list(self) -> None:
         self._listing = self.machine.servers()
         self.watch.servers(self._listing.servers)
         for note in self._listing.notes:
             log.warning("%s", note)
-        return self._listing
 
     def _write_static(self, listing: Listing) -> None:
         links = self.machine.links()

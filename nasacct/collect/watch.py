@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import select
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ __all__ = ["Event", "LinkBorn", "LinkEnded", "ServerEnded", "ServersChanged", "W
 
 log = logging.getLogger(__name__)
 
+#: How long the network namespace of a server that has ended is kept alive, in seconds.
+HOLD_S = 0.9
 #: The files of a server in the state directory whose change matters.
 _FILES = ("config.yml", "pid")
 
@@ -39,11 +42,16 @@ _Stamp = tuple[int, int]
 
 @dataclass(slots=True, eq=False)
 class _Followed:
-    """A server whose end is awaited: by a pidfd, or by what is at its namespace's path."""
+    """A server whose end is awaited: by a pidfd, or by what is at its namespace's path.
+
+    `namespace` is open on its network namespace, so that this outlives its last process for a moment: its counters can
+    then be read a last time, and both ends of its link tell theirs when the host deletes it.
+    """
 
     server: Server
     pidfd: int | None = None
     stamp: _Stamp | None = None
+    namespace: int | None = None
     in_folder: bool = False
 
 
@@ -133,6 +141,9 @@ class Watch:
         """Close everything."""
         for pidfd in self._by_pidfd:
             os.close(pidfd)
+        for followed in self._followed.values():
+            if followed.namespace is not None:
+                os.close(followed.namespace)
         self._by_pidfd.clear()
         self._followed.clear()
         self._epoll.close()
@@ -159,6 +170,8 @@ class Watch:
             log.warning("the end of server %s will be noticed late (%s)", server.name, err.strerror)
             del self._followed[server.epoch]
             return
+        with contextlib.suppress(OSError):
+            followed.namespace = os.open(f"/proc/{server.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         followed.pidfd = pidfd
         self._by_pidfd[pidfd] = followed
         self._epoll.register(pidfd, select.EPOLLIN)
@@ -171,6 +184,11 @@ class Watch:
             self._epoll.unregister(followed.pidfd)
             del self._by_pidfd[followed.pidfd]
             os.close(followed.pidfd)
+        if followed.namespace is not None:
+            # by a thread of its own: the namespace must go in time even if a cycle hangs
+            timer = threading.Timer(HOLD_S, os.close, (followed.namespace,))
+            timer.daemon = True
+            timer.start()
         del self._followed[followed.server.epoch]
         self._ended.append(followed.server)
 
