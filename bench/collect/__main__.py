@@ -18,6 +18,8 @@ TEMPLATE = _REPOSITORY / "tests/fixtures/proc/6.12.117-srv1/nfsd.txt"
 _NFSD, _STAND_IN = "rpc/nfsd", "snmp"
 #: The exit statuses of sysexits.h.
 UNAVAILABLE, NO_PERMISSION = 69, 77
+#: What a shell gives for a program ended by SIGINT.
+INTERRUPTED = 130
 
 
 def main() -> int:
@@ -37,6 +39,8 @@ def main() -> int:
     except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
         print(f"bench/collect could not measure: {err}", file=sys.stderr)
         return UNAVAILABLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     print(json.dumps(report.as_json(taken), indent=1) if options.json else report.as_text(taken))
     return 0
 
@@ -44,11 +48,11 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.collect", description=__doc__)
     parser.add_argument("--servers", type=int, default=1000, metavar="N", help="network namespaces (default 1000)")
-    parser.add_argument("--repeat", type=int, default=9, metavar="K", help="repetitions (default 9)")
+    parser.add_argument("--repeat", type=int, default=25, metavar="K", help="rounds (default 25)")
     parser.add_argument("--json", action="store_true", help="one object for scripts")
     options = parser.parse_args()
     if options.servers < 4 or options.repeat < 1:
-        parser.error("at least 4 servers and one repetition are needed")
+        parser.error("at least 4 servers and one round are needed")
     return options
 
 

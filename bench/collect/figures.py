@@ -27,7 +27,7 @@ class Spread:
         return f"{shown(self.median)} ({shown(min(self.values))}..{shown(max(self.values))})"
 
     def over(self, other: Spread) -> Spread:
-        """Ratios to another's measurements: of each repetition's pair, as far as both were repeated as often.
+        """Ratios to another's measurements: of each round's pair, as far as both were repeated as often.
 
         Where they were not, to the other's median.
         """

@@ -1,4 +1,4 @@
-"""All measurements of one run, side by side: in each repetition every method has its turn, after the same traffic."""
+"""All measurements of one run, side by side: in each round every method has its turn, after the same traffic."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 #: One server in so many is used between two cycles: all of them, or 25 %.
 LOADS = {"all": 1, "25 %": 4}
-#: The link part and a scrape are short beside the clock tick and the noise: so many in each repetition.
+#: The link part and a scrape are short beside the clock tick and the noise: so many in each round.
 _SCRAPES = 10
-#: `ip netns exec` is run in so many namespaces a repetition, and in so many repetitions.
-SAMPLE, _SAMPLED_REPEATS = 50, 3
+#: `ip netns exec` is run in so many namespaces a round, in so many rounds; the short parts in so many.
+SAMPLE, _SAMPLED_ROUNDS, _SHORT_ROUNDS = 50, 3, 9
 
 
 class NotDoneError(RuntimeError):
@@ -29,7 +29,7 @@ class NotDoneError(RuntimeError):
 
 @dataclass(slots=True)
 class Taken:
-    """CPU time in ns of every repetition, by method; where the time of a cycle went; what else there is to tell."""
+    """CPU time in ns of every round, by method; where the time of a cycle went; what else there is to tell."""
 
     cpu: dict[str, list[float]] = field(default_factory=dict)
     parts: dict[str, list[dict[str, int]]] = field(default_factory=dict)
@@ -56,18 +56,19 @@ def run(fleet: Fleet, folder: Path, counter: str, template: Path, repeat: int) -
         for i in range(repeat):
             for load, every in LOADS.items():
                 _cycles(taken, traffic, ours, c, len(fleet.names), load, every, i % every)
+        for _ in range(min(repeat, _SHORT_ROUNDS)):
             for _ in range(_SCRAPES):
                 traffic.send(range(len(fleet.names)))
                 _links(taken, ours, c, len(fleet.names))
             taken.add("listing", ours.ask("list")["cpu_ns"])
             taken.add("new file", ours.ask("rotate")["cpu_ns"])
-    for i in range(min(repeat, _SAMPLED_REPEATS)):
+    for i in range(min(repeat, _SAMPLED_ROUNDS)):
         names = random.Random(i).sample(fleet.names, min(SAMPLE, len(fleet.names)))
         scale = len(fleet.names) / len(names)
         cat, link = munin_style.cpu_ns(names, counter)
         taken.add("exec cat", cat * scale)
         taken.add("exec cat and link", (cat + link) * scale)
-    _scrapes(taken, traffic, len(fleet.names), repeat)
+    _scrapes(taken, traffic, len(fleet.names), min(repeat, _SHORT_ROUNDS))
     return taken
 
 
@@ -105,7 +106,7 @@ def _links(taken: Taken, ours: worker.Worker, c: worker.Worker, count: int) -> N
     taken.add("C links", c.ask("links")["cpu_ns"])
 
 
-def _scrapes(taken: Taken, traffic: Traffic, count: int, repeat: int) -> None:
+def _scrapes(taken: Taken, traffic: Traffic, count: int, rounds: int) -> None:
     try:
         exporter = Exporter()
     except FileNotFoundError as err:
@@ -113,7 +114,7 @@ def _scrapes(taken: Taken, traffic: Traffic, count: int, repeat: int) -> None:
         return
     with exporter:
         taken.facts["exporter"] = exporter.version
-        for _ in range(repeat):
+        for _ in range(rounds):
             before = exporter.cpu_ns()
             for _ in range(_SCRAPES):
                 traffic.send(range(count))

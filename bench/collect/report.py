@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bench.collect.figures import Figure, Spread, cpu_ms, shown, table
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from bench.collect.measure import Taken
 
 _INTERVAL_S = 10
+#: What the goals were set for.
+_GOALS_FOR = 1000
 _READ = {
     "snmp": "This kernel has no nfsd: every method really reads net/snmp of each namespace in its place. After that\n"
     "the collector is given a real nfsd text of that server (kernel 6.12, numbers grown) to parse, store and sync.",
@@ -20,7 +23,7 @@ _READ = {
 
 
 def figures(taken: Taken) -> list[Figure]:
-    """Every figure with its goal, if it has one."""
+    """Every figure with its goal, if it has one for so many servers."""
     cpu = {what: cpu_ms(values) for what, values in taken.cpu.items()}
     found: list[Figure] = []
     for load in LOADS:
@@ -33,8 +36,7 @@ def figures(taken: Taken) -> list[Figure]:
     cycle = cpu["cycle all"]
     both, cat, exporter = cpu["exec cat and link"], cpu["exec cat"], cpu.get("exporter")
     why_not = "" if exporter else str(taken.facts["exporter"])
-    return [
-        *found,
+    found += [
         Figure("ip netns exec: counters and link of each", "CPU-ms", both),
         Figure("  times the whole cycle", "x", both.over(cycle), ">=", 500),
         Figure("  of it, cat of the counters alone", "CPU-ms", cat),
@@ -47,6 +49,7 @@ def figures(taken: Taken) -> list[Figure]:
         *(Figure(f"parse part alone, {load} of the texts changed", "CPU-ms", cpu[f"parse {load}"]) for load in LOADS),
         Figure("memory of the collector, at most", "MiB", Spread((taken.facts["memory"]["VmHWM"] / 1024,)), "<=", 150),
     ]
+    return found if taken.facts["servers"] == _GOALS_FOR else [replace(figure, goal=None) for figure in found]
 
 
 def as_json(taken: Taken) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def _how(taken: Taken) -> str:
         _READ[facts["counter"]],
         "CPU time is user and system of the whole process. Before each reading a packet goes to every server in use;",
         "counters and texts of the others stay, but for what nfsd counts for the whole host.",
-        f"ip netns exec: {min(SAMPLE, facts['servers'])} namespaces a repetition, scaled to all.",
+        f"ip netns exec: {min(SAMPLE, facts['servers'])} namespaces a round, scaled; mounts shared as under systemd.",
     ]
     if "exporter" in taken.cpu:
         lines.append(f"node_exporter {facts['exporter']}, its collector netdev alone, scraped on the loopback.")

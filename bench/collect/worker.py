@@ -19,8 +19,15 @@ class Worker:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._name = command[0]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.about = self._answer()
+        # in a session of its own: what interrupts the bench must not make it talk
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
+        )
+        try:
+            self.about = self._answer()
+        except BaseException:
+            self._process.kill()
+            raise
 
     def ask(self, *words: str | int) -> dict[str, Any]:
         """Have it do one thing. Raises RuntimeError when it has ended instead."""
