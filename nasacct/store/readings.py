@@ -85,8 +85,12 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
     # a late source's births come a frame or more before its batch
     fresh: dict[str, list[Subject]] = {}
     for subject in journal.carry.live.values():
-        for builder in by_source.get(subject.source, ()):
-            builder.know(subject)
+        of_source = by_source.get(subject.source, [])
+        whos = [builder.know(subject) for builder in of_source]
+        if not any(builder.has[who] for builder, who in zip(of_source, whos, strict=True)):
+            # listed in an earlier file, but never read there
+            for builder in of_source:
+                builder.zero(subject, journal.at, -1)
     for frame in journal.frames:
         if following and following.origin.run == journal.origin.run and frame.seq >= following.first_seq:
             break
@@ -111,8 +115,7 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
                 for sid in last.sids().tolist():
                     if (later := following.carry.live.get(sid)) is not None:
                         builder.next(later, int(last.wall[sid]), int(last.boot[sid]), last.values[sid])
-            if following.origin.run == journal.origin.run:
-                builder.vanished({s.identity for s in following.carry.live.values()}, following.at)
+            builder.vanished({s.identity for s in following.carry.live.values()}, following.at)
     return {name: b.build() for name, b in builders.items()}
 
 
@@ -136,7 +139,10 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _Builder:
-    """Gathers one stream's rows of one file; `last_*` are by subject index."""
+    """Gathers one stream's rows of one file.
+
+    By subject index: `has` any row, `read` one that is more than a birth, and `last_*`, the row before.
+    """
 
     stream: Stream
     boot_id: str
@@ -148,6 +154,7 @@ class _Builder:
     missed: dict[int, set[int]] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     has: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    read: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     last_cycle: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last_wall: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last_boot: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -161,6 +168,7 @@ class _Builder:
             if at >= len(self.last_cycle):
                 grow = max(64, at)
                 self.has = np.concatenate([self.has, np.zeros(grow, bool)])
+                self.read = np.concatenate([self.read, np.zeros(grow, bool)])
                 self.last_cycle = np.concatenate([self.last_cycle, np.full(grow, -1, np.int64)])
                 self.last_wall = np.concatenate([self.last_wall, np.zeros(grow, np.int64)])
                 self.last_boot = np.concatenate([self.last_boot, np.zeros(grow, np.int64)])
@@ -183,6 +191,8 @@ class _Builder:
         self.last_cycle[who], self.last_values[who] = cycle, rows
         self.last_wall[who], self.last_boot[who] = walls, boots
         self.has[who] = True
+        if kind != ZERO:
+            self.read[who] = True
 
     def carry(
         self, subjects: list[Subject], wall: NDArray[np.int64], boot: NDArray[np.int64], values: NDArray[np.int64]
@@ -198,13 +208,7 @@ class _Builder:
             if batch.failed:
                 self.missed[cycle] = {self.know(s) for s in batch.failed}
         for subject in fresh:
-            at = self.know(subject)
-            if subject.after is not None:
-                born = subject.about.get("born_ns")
-                wall = min(max(subject.after, born if isinstance(born, int) else 0), batch.at.wall_ns)
-                boot = batch.at.boot_ns - (batch.at.wall_ns - wall)
-                zeros = np.zeros((1, self.stream.width), np.int64)
-                self.add(np.array([at], np.int32), wall, boot, ZERO, cycle - 1, zeros)
+            self.zero(subject, batch.at, cycle - 1)
         rows = batch.rows.get(self.stream.name)
         if rows is not None and len(rows.sids):
             who = np.array([self._at(s, by_sid) for s in rows.sids.tolist()], np.int32)
@@ -219,6 +223,16 @@ class _Builder:
                 self._hold(np.array([at], np.int32), cycle - 1)
                 self._lose(at, batch.at, cycle)
             self.ended.add(at)
+
+    def zero(self, subject: Subject, seen: Instant, cycle: int) -> None:
+        """Begin the subject at 0 where it must have begun, not later than it was seen; if its birth is known."""
+        at = self.know(subject)
+        if subject.after is None:
+            return
+        born = subject.about.get("born_ns")
+        wall = min(max(subject.after, born if isinstance(born, int) else 0), seen.wall_ns)
+        boot = seen.boot_ns - (seen.wall_ns - wall)
+        self.add(np.array([at], np.int32), wall, boot, ZERO, cycle, np.zeros((1, self.stream.width), np.int64))
 
     def _matters(self, at: int) -> bool:
         """Somebody may have used it since its last reading: it is a server's, or was ever used."""
@@ -243,7 +257,7 @@ class _Builder:
         """Repeat each subject's last row at the latest cycle up to `cycle` in which it was read."""
         if cycle < 0:
             return
-        held = who[(self.last_cycle[who] < cycle) & self.has[who]]
+        held = who[(self.last_cycle[who] < cycle) & self.read[who]]
         while len(held):
             missed = self.missed.get(cycle)
             now = held if missed is None else held[~np.isin(held, np.fromiter(missed, np.int32))]
@@ -287,7 +301,7 @@ class _Builder:
             self.add(np.array([at], np.int32), wall, boot, NEXT, len(self.cycles), values[None, :])
 
     def vanished(self, live: set[object], at: Instant) -> None:
-        """Who is alive here but not in the next head of the same run ended in frames that are lost."""
+        """Who is alive here but not in the next head ended in frames that are lost."""
         if self.stream is HEALTH:
             return
         for who, subject in enumerate(self.subjects):
