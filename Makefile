@@ -27,7 +27,7 @@ demo: $(READY)
 	@$(BIN)/nasacct top --root $(STORE) --once
 	@echo
 	@echo 'These are the counters of real kernel NFS servers. Next, type for example'
-	@echo '  $(BIN)/nasacct usage --root $(STORE) --by server --step 1m'
+	@echo '  $(BIN)/nasacct usage --root $(STORE) --by server --step 5m'
 	@echo '  $(BIN)/nasacct doctor'
 	@echo '  make test'
 

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from nasacct.errors import DATA, IO, NO_INPUT, OK, PERMISSION, USAGE, NasacctError, of_os
+from nasacct.cli.options import ConfigFile, Root, configured
+from nasacct.errors import CONFIG, DATA, IO, NO_INPUT, OK, PERMISSION, USAGE, NasacctError, of_os
 
 EXAMPLES = {
     "nasacct parse nfsd /proc/net/rpc/nfsd": "an NFS server's counters by their names",
     "nasacct parse diskstats - < saved.txt": "a file from elsewhere, on standard input",
 }
-STATUSES = (OK, USAGE, DATA, NO_INPUT, IO, PERMISSION)
+STATUSES = (OK, USAGE, DATA, NO_INPUT, IO, PERMISSION, CONFIG)
 #: Ten thousand devices or exports fit into it.
 _LIMIT = 16 << 20
 
@@ -32,11 +33,14 @@ class Kind(Enum):
 def parse(
     kind: Annotated[Kind, typer.Argument(metavar="KIND", help="nfsd, diskstats, net_dev, export_stats or psi.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file, - for standard input.")],
+    root: Root = None,
+    config: ConfigFile = None,
 ) -> None:
     """Show as JSON how a counter file of the kernel is read.
 
-    A broken file is refused with the line that is wrong, never guessed.
+    A broken file is refused with the line that is wrong, never guessed. No store is touched.
     """
+    configured(config, root)
     from nasacct.collect.parse import ParseError, understand
 
     named = "standard input" if str(file) == "-" else str(file)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nasacct.cli.options import ConfigFile, configured, span
+from nasacct.cli.options import ConfigFile, Root, configured, span
 from nasacct.errors import CANT_CREATE, CONFIG, IO, OK, PERMISSION, USAGE
 from nasacct.units import in_bytes, in_count
 
@@ -18,6 +18,7 @@ STATUSES = (OK, USAGE, CANT_CREATE, IO, PERMISSION, CONFIG)
 
 def record(
     recording: Annotated[Path, typer.Argument(metavar="FILE", help="The recording to write, FILE.jsonl.zst.")],
+    root: Root = None,
     config: ConfigFile = None,
     for_: Annotated[
         str | None, typer.Option("--for", metavar="LENGTH", help="How long to record. [default: until it is stopped]")
@@ -32,7 +33,7 @@ def record(
     machine. docs/recording.md describes the format.
     """
     length = span(for_, "--for", least=1)
-    settings = configured(config, interval_s=span(interval, "--interval"))
+    settings = configured(config, root, interval_s=span(interval, "--interval"))
     from nasacct.collect import record as recorder
 
     lines = recorder.record(settings, recording, length)

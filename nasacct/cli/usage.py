@@ -1,7 +1,7 @@
 """`nasacct usage`: who moved how much."""
 
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,12 @@ from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE
 from nasacct.store.root import existing
 from nasacct.times import render
 from nasacct.units import in_bytes, in_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from nasacct.cli.answer import Row
 
 EXAMPLES = {
     "nasacct usage --by server --since yesterday": "what each server moved since midnight of yesterday",
@@ -57,7 +63,7 @@ def usage(
     if by is By.server and len({row["node"] for row in rows}) > 1:
         columns.insert(0, Column("node", "NODE"))
     if step:
-        columns.insert(0, Column("from", "FROM", lambda at: render(at, zone), left=True))
+        columns.insert(0, _from(rows, zone))
     columns += [
         Column("read_bytes", "READ", in_bytes, bounded=True),
         Column("written_bytes", "WRITTEN", in_bytes, bounded=True),
@@ -69,3 +75,13 @@ def usage(
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
     show(rows, columns, shape, heading)
+
+
+def _from(rows: "Sequence[Row]", zone: "ZoneInfo") -> Column:
+    """The column of the steps' beginnings: what all have in common is not repeated in each."""
+    shown = [render(row["from"], zone) for row in rows]
+    offsets = {text[20:] for text in shown}
+    length = 16 if all(text[16:19] == ":00" for text in shown) else 19
+    if len(offsets) != 1:
+        return Column("from", "FROM", lambda at: render(at, zone), left=True)
+    return Column("from", f"FROM ({offsets.pop()})", lambda at: render(at, zone)[:length], left=True)

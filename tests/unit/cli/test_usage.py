@@ -71,6 +71,21 @@ def test_people_see_times_of_their_zone(nasacct, replayed):
     assert "98.2 MB" in nasacct("usage", "--root", replayed).stdout
 
 
+def test_steps_over_a_change_of_the_clock_name_the_offset_of_each():
+    """Where summer time ends, 02:30 was twice: each row says which; elsewhere the column's title does."""
+    from datetime import UTC, datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    from nasacct.cli.usage import _from
+
+    zone = ZoneInfo("Europe/Prague")
+    rows = [{"from": datetime(2026, 10, 25, 0, 30, tzinfo=UTC) + timedelta(hours=n)} for n in range(2)]
+    column = _from(rows, zone)
+    assert [column.write(row["from"]) for row in rows] == ["2026-10-25 02:30:00 +02:00", "2026-10-25 02:30:00 +01:00"]
+    column = _from(rows[1:], zone)
+    assert (column.title, column.write(rows[1]["from"])) == ("FROM (+01:00)", "2026-10-25 02:30")
+
+
 def test_span_that_ends_before_it_begins_is_refused(refused, replayed):
     """Status 64 and the mend."""
     status, sentence = refused("usage", "--root", replayed, "--since", "now", "--until", "yesterday")
