@@ -1,0 +1,85 @@
+"""Top: the newest minute of every node, as numbers."""
+
+from datetime import UTC, datetime
+
+import pytest
+import series
+
+from nasacct.errors import NasacctError
+from nasacct.reports.top import ask, top
+from nasacct.store.keep import Rules, keep
+from nasacct.store.tree import Tree
+from nasacct.store.warehouse import Warehouse
+
+NODES = """
+nfsd  server=srv1          read_bytes  0+1000x6
+nfsd  server=srv1          rc_nocache  0+1x6
+nfsd  server=srv2          read_bytes  0+100x6
+nfsd  server=srv2          rc_nocache  0+50x6
+links server=srv2 link=v2  sent_bytes  0+90000x6
+disks disk=wwn device=sda  ms_io       0+5000x6
+node                       io_some_us  0+1000000x6
+node old
+start 2020-01-01T00:00:00Z
+nfsd  server=srv9          written_bytes  0+500x6
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Two nodes, one of which was recorded years ago."""
+    series.write(NODES, tmp_path)
+    return tmp_path
+
+
+def test_each_node_is_shown_as_of_its_newest_data(store):
+    """A recording of years ago has a last minute, too."""
+    found = top(store)
+    assert [(n.node, n.as_of) for n in found.nodes] == [
+        ("nas1", datetime(2026, 11, 23, 10, 1, tzinfo=UTC)),
+        ("old", datetime(2020, 1, 1, 0, 1, tzinfo=UTC)),
+    ]
+    assert found.as_of == datetime(2026, 11, 23, 10, 1, tzinfo=UTC)
+    assert found.nodes[0].io_some == pytest.approx(0.1)
+    assert found.nodes[1].io_some is None
+    assert [(d.node, d.device, d.busy) for d in found.disks] == [("nas1", "sda", pytest.approx(0.5))]
+    assert {s.server: s.node for s in found.servers} == {"srv1": "nas1", "srv2": "nas1", "srv9": "old"}
+    assert found.trouble == []
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("bytes", ["srv2", "srv1", "srv9"]),
+        ("read", ["srv1", "srv2", "srv9"]),
+        ("written", ["srv9", "srv1", "srv2"]),
+        ("calls", ["srv2", "srv1", "srv9"]),
+        ("server", ["srv1", "srv2", "srv9"]),
+    ],
+)
+def test_servers_are_sorted_as_asked(store, sort, order):
+    """The largest first, by what is asked for; bytes are the link's where it is known."""
+    assert [s.server for s in top(store, sort=sort).servers] == order
+
+
+def test_one_node_is_asked_alone(store):
+    """Of the others nothing is read."""
+    assert {s.server for s in top(store, node="old").servers} == {"srv9"}
+    with pytest.raises(NasacctError, match="holds no node"):
+        top(store, node="nas3")
+
+
+def test_a_store_without_data_shows_nothing(tmp_path):
+    """No node, no error."""
+    (tmp_path / "store.json").write_text('{"nasacct_store": 1}')
+    found = top(tmp_path)
+    assert (found.nodes, found.disks, found.servers, found.as_of) == ([], [], [], None)
+
+
+def test_asked_again_it_shows_the_same_from_segments(store):
+    """What is kept open sees what the keeper made of the journal."""
+    warehouse = Warehouse(store)
+    before = ask(warehouse)
+    for node in ("nas1", "old"):
+        keep(Tree(store, node), 2e9, Rules({"readings": 40, "usage": 400}, 1e12))
+    assert ask(warehouse) == before

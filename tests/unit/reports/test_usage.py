@@ -1,0 +1,146 @@
+"""Usage: the rows that scripts rely on, and steps that add up."""
+
+import json
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import series
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from journals import Recorder
+
+from nasacct.errors import USAGE, NasacctError
+from nasacct.reports import steps, usage
+from nasacct.store.warehouse import Warehouse
+from nasacct.times import iso
+
+MEASURES = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
+TEN = datetime(2026, 11, 23, 10, tzinfo=UTC)
+TWO = """
+nfsd  server=srv1          read_bytes  0+100x6
+links server=srv1 link=v1  sent_bytes  0+110x6
+nfsd  server=srv2          read_bytes  0+1x6
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A minute of two servers."""
+    series.write(TWO, tmp_path)
+    return tmp_path
+
+
+def test_a_row_has_what_scripts_rely_on(store):
+    """What the row is about, from when to when, and of every measure its value, its bound and how well it is known."""
+    rows = usage.usage(store, "server")
+    assert [row["server"] for row in rows] == ["srv1", "srv2"]
+    names = [n for m in MEASURES for n in (m, f"{m}_max", f"{m}_quality")]
+    assert list(rows[0]) == ["server", "node", "from", "to", *names, "quality"]
+    assert (iso(rows[0]["from"]), iso(rows[0]["to"])) == ("2026-11-23T10:00:00Z", "2026-11-23T10:01:00Z")
+    assert json.dumps([v for k, v in rows[0].items() if k not in ("from", "to")])
+    assert all(type(rows[0][m]) is int for m in MEASURES)
+    assert (rows[1]["sent_bytes"], rows[1]["sent_bytes_max"], rows[1]["sent_bytes_quality"]) == (None, None, "unknown")
+    assert (rows[0]["quality"], rows[1]["quality"]) == ("exact", "unknown")
+    assert list(usage.usage(store, "node")[0])[:3] == ["node", "from", "to"]
+
+
+def test_what_cannot_be_read_is_told_in_the_log(store, caplog):
+    """An answer with something missing says so."""
+    (store / "node=nas1" / "usage" / "nfsd").mkdir(parents=True)
+    (store / "node=nas1" / "usage" / "nfsd" / "stray.parquet").write_bytes(b"")
+    assert usage.usage(store)
+    assert "stray.parquet is no segment" in caplog.text
+
+
+def test_growth_in_the_last_instant_counts(tmp_path):
+    """A server that was born, used and read in the same instant in which the data ends."""
+    recorder = Recorder(tmp_path)
+    first, late = (recorder.thing("nfsd", server=s) for s in ("srv1", "srv2"))
+    recorder.cycle({first: {"read_bytes": 0}})
+    recorder.cycle({first: {"read_bytes": 0}, late: {"read_bytes": 5}}, seconds=0)
+    recorder.cycle({first: {"read_bytes": 0}, late: {"read_bytes": 5}}, seconds=0)
+    assert {r["server"]: r["read_bytes"] for r in usage.usage(tmp_path)}["srv2"] == 5
+    stepped = usage.usage(tmp_path, step="5m")
+    assert {r["server"]: r["read_bytes"] for r in stepped}["srv2"] == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"since": TEN, "until": TEN}, "ends before it begins"),
+        ({"step": "soon"}, "soon"),
+        ({"step": "10ms"}, "too short"),
+    ],
+)
+def test_a_wrong_question_is_told(store, given, sentence):
+    """One sentence, and the exit status of a wrong option."""
+    with pytest.raises(NasacctError, match=sentence) as told:
+        usage.usage(store, **given)
+    assert told.value.status == USAGE
+
+
+def test_too_many_steps_are_refused():
+    """Nobody reads a hundred thousand rows."""
+    with pytest.raises(NasacctError, match="longer step"):
+        steps.steps(TEN, TEN + timedelta(days=400), timedelta(seconds=10), UTC, TEN, TEN + timedelta(days=400))
+
+
+def bounds(table):
+    """The steps of a table, each once."""
+    return sorted({(r["from"].astimezone(UTC), r["to"].astimezone(UTC)) for r in table.to_pylist()})
+
+
+def test_days_are_those_of_the_zone():
+    """The day on which the clock is put forward has 23 hours; the first and the last are cut at the question's ends."""
+    prague = ZoneInfo("Europe/Prague")
+    begin, end = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 3, 30, 12, tzinfo=UTC)
+    made = steps.steps(begin, end, timedelta(days=1), prague, begin, end)
+    assert [iso(lo) for lo, _ in bounds(made.table)] == [
+        "2026-03-28T12:00:00Z",
+        "2026-03-28T23:00:00Z",
+        "2026-03-29T22:00:00Z",
+    ]
+    assert bounds(made.table)[-1][1] == end
+
+
+def test_steps_begin_at_multiples_of_their_length():
+    """Whatever the first moment of the data is, an hour begins with the hour."""
+    first = TEN + timedelta(minutes=17)
+    made = steps.steps(first, first + timedelta(hours=1), timedelta(hours=1), UTC, TEN, TEN + timedelta(days=1))
+    assert bounds(made.table) == [(TEN, TEN + timedelta(hours=1)), (TEN + timedelta(hours=1), TEN + timedelta(hours=2))]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    growth=st.lists(st.integers(0, 2**61), min_size=1, max_size=8),
+    gaps=st.lists(st.sampled_from([1, 10, 17, 299, 300, 301, 4000]), min_size=8, max_size=8),
+    step=st.sampled_from(["7s", "1m", "5m", "7m", "1h", "1d"]),
+)
+def test_steps_add_up_and_hold_the_truth(growth, gaps, step):
+    """The steps of anything sum to the whole; what happened in one is never more than its bound."""
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(Path(folder))
+        server = recorder.thing("nfsd", server="srv1")
+        value, moments = 0, []
+        recorder.cycle({server: {"read_bytes": 0}})
+        for grown, gap in zip(growth, gaps, strict=False):
+            if value + grown > 2**62:
+                break
+            value += grown
+            recorder.cycle({server: {"read_bytes": value}}, seconds=gap)
+            moments.append((recorder.now.wall_ns / 1e9, gap, grown))
+        warehouse = Warehouse(Path(folder))
+        (whole,) = usage.ask(warehouse).to_pylist() or [{"read_bytes": 0, "read_bytes_quality": "exact"}]
+        assert (whole["read_bytes"], whole["read_bytes_quality"]) == (value, "exact")
+        rows = usage.ask(warehouse, step=step).to_pylist()
+        assert sum(row["read_bytes"] for row in rows) == value
+        for row in rows:
+            low, high = row["from"].timestamp(), row["to"].timestamp()
+            surely = sum(grown for at, gap, grown in moments if low <= at - gap and at <= high)
+            assert surely <= row["read_bytes_max"]
+            assert row["read_bytes"] <= row["read_bytes_max"]
+            possibly = sum(grown for at, gap, grown in moments if at > low and at - gap < high)
+            assert row["read_bytes_max"] <= possibly
