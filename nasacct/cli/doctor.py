@@ -5,8 +5,8 @@ import itertools
 import textwrap
 from typing import TYPE_CHECKING
 
-from nasacct.cli.answer import in_json, plain
-from nasacct.cli.options import ConfigFile, Json, Root, configured
+from nasacct.cli.answer import Form, form, in_csv, in_json, plain
+from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
 from nasacct.errors import CONFIG, FINDINGS, OK, USAGE
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ _TITLES = {
 _INDENT = 10
 
 
-def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False) -> int:
+def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False, as_csv: Csv = False) -> int:
     """Say what can be read here, what is missing, and the mend.
 
     Asks every source once, as the collector would, and writes nothing. Ends with 1 when something is missing.
     """
+    shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
     from nasacct.collect.doctor import examine
     from nasacct.collect.live import Live
@@ -41,8 +42,10 @@ def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False) 
         findings = list(examine(settings, machine))
     finally:
         machine.close()
-    if as_json:
+    if shape is Form.JSON:
         print(in_json([dataclasses.asdict(finding) for finding in findings]))
+    elif shape is Form.CSV:
+        print(in_csv([dataclasses.asdict(finding) for finding in findings], ()), end="")
     else:
         for area, group in itertools.groupby(findings, key=lambda finding: finding.area):
             print(_TITLES[area])
