@@ -167,8 +167,8 @@ def _about(node: "NodeNow", zone: "ZoneInfo") -> str:
     state = [
         f"load {node.load1:.2f}" if node.load1 is not None else "",
         f"CPU {in_percent(node.cpu_busy)}" if node.cpu_busy is not None else "",
-        f"{in_bytes(node.memory_available_bytes)} memory available" if node.memory_available_bytes is not None else "",
-        f"somebody waits for I/O {in_percent(node.io_some)} of the time" if node.io_some is not None else "",
+        f"waiting for I/O {in_percent(node.io_some)} of the time" if node.io_some is not None else "",
+        f"{in_bytes(node.memory_available_bytes)} memory left" if node.memory_available_bytes is not None else "",
     ]
     told = ", ".join(part for part in state if part) or "nothing is known of its load"
     return plain(f"{node.node} at {render(node.as_of, zone)}, the last {in_duration(node.window_s)}") + "\n" + told
