@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from nasacct import __version__
 from nasacct.collect import logs, recording
 from nasacct.collect.links import hardware
 from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
+from nasacct.collect.observer import Observer
 from nasacct.collect.recorded import FAILED, HOST_FILES, server_out
-from nasacct.collect.watch import LinkEnded, ServerEnded, ServersChanged, Watch
 
 if TYPE_CHECKING:
+    from nasacct.collect.events import LinkEnded
     from nasacct.collect.machine import Listing, Server
     from nasacct.config import Config
-
-log = logging.getLogger(__name__)
 
 
 def record(config: Config, path: Path, for_s: float | None = None) -> int:
@@ -37,52 +35,18 @@ def record(config: Config, path: Path, for_s: float | None = None) -> int:
     return file.lines
 
 
-class Recorder:
+class Recorder(Observer):
     """Writes a static line at the start and whenever it changed, a line a cycle, and a line for every end."""
 
     def __init__(self, config: Config, machine: Live, file: recording.RecordingFile) -> None:
-        self.config, self.machine, self.file = config, machine, file
-        self.watch = Watch(config.servers.exportfs)
+        super().__init__(config, machine)
+        self.config, self.file = config, file
         self._began = time.monotonic()
         self._cycles = 0
-        self._listing: Listing | None = None
         self._static: dict[str, Any] = {}
 
-    def tick(self) -> None:
-        """One cycle."""
-        self.changed()
-        if self._listing is None or not self._listing.complete:
-            self._list()
-            self.changed()
-        assert self._listing is not None
-        self._cycle(self._listing)
-
-    def changed(self) -> None:
-        """Write what the watch has noticed since."""
-        while self._hear():
-            self._list()
-
-    def _hear(self) -> bool:
-        """Write the events that wait; whether servers must be listed anew."""
-        relist, ended = False, False
-        for event in self.watch.poll(0):
-            if isinstance(event, ServerEnded):
-                # read before anything else: the counters live only as long as the namespace is being torn down
-                text = self._nfsd(event.server)
-                about = {"server": event.server.name, **server_out(event.server), "rpc_nfsd": text}
-                self.file.write({"event": "server_ended", **self._times(), **about})
-                relist = ended = True
-            elif isinstance(event, LinkEnded):
-                self.file.write({"event": "link_ended", **self._times(), **event.recorded(self.machine.boot_id)})
-                relist = True
-            elif isinstance(event, ServersChanged):
-                relist = True
-        if ended and self._listing is not None:
-            # as the collector does: the link still shows what the server sent last
-            self._cycle(self._listing)
-        return relist
-
-    def _cycle(self, listing: Listing) -> None:
+    def cycle(self, listing: Listing) -> None:
+        """The raw texts of one cycle."""
         self._write_static(listing)
         times, began = self._times(), time.monotonic()
         host = self._host()
@@ -91,11 +55,15 @@ class Recorder:
         self.file.write({"n": self._cycles, **times, "host": host, "servers": servers, "took": took})
         self._cycles += 1
 
-    def _list(self) -> None:
-        self._listing = self.machine.servers()
-        self.watch.servers(self._listing.servers)
-        for note in self._listing.notes:
-            log.warning("%s", note)
+    def server_ended(self, server: Server) -> None:
+        """The server's last text; read before anything else, for it lives only as long as the namespace."""
+        text = self._nfsd(server)
+        about = {"server": server.name, **server_out(server), "rpc_nfsd": text}
+        self.file.write({"event": "server_ended", **self._times(), **about})
+
+    def link_ended(self, event: LinkEnded) -> None:
+        """The link's last bytes."""
+        self.file.write({"event": "link_ended", **self._times(), **event.recorded(self.machine.boot_id)})
 
     def _write_static(self, listing: Listing) -> None:
         links = self.machine.links()
@@ -151,10 +119,3 @@ class Recorder:
 
     def _t(self) -> float:
         return round(time.monotonic() - self._began, 6)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.watch.close()
-        self.machine.close()
