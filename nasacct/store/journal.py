@@ -155,7 +155,7 @@ def encode_frame(frame: Frame) -> bytes:
                 "at": [batch.at.wall_ns, batch.at.boot_ns],
                 "listed": None if batch.listed is None else len(batch.listed),
                 "complete": batch.complete,
-                "missed": {s.sid: why for s, why in batch.failed.items()},
+                "missed": _by_reason(batch.failed),
                 "ended": [s.sid for s in batch.ended],
                 "unknown": batch.unknown_fields,
                 "took_us": batch.took_us,
@@ -203,6 +203,14 @@ def read(path: Path) -> Journal:
             break
         offset = end
     return journal
+
+
+def _by_reason(failed: dict[Subject, str]) -> dict[str, list[int]]:
+    """Each reason once, with the sids: a thousand servers may fail for the same one, cycle after cycle."""
+    found: dict[str, list[int]] = {}
+    for subject, why in failed.items():
+        found.setdefault(why, []).append(subject.sid)
+    return found
 
 
 class _DamagedError(ValueError):
@@ -262,7 +270,7 @@ def _decode_frame(
             Instant(*entry["at"]),
             None if entry["listed"] is None else [],
             complete=entry["complete"],
-            failed={subjects[int(k)]: why for k, why in entry["missed"].items()},
+            failed={subjects[sid]: why for why, sids in entry["missed"].items() for sid in sids},
             ended=[subjects[k] for k in entry["ended"]],
             unknown_fields=entry["unknown"],
             took_us=entry["took_us"],
