@@ -23,8 +23,8 @@ demo: $(READY)
 	$(BIN)/nasacct replay $(RECORDING) --root $(STORE)
 	@echo; echo '$$ nasacct usage --by server'
 	@$(BIN)/nasacct usage --root $(STORE) --by server
-	@echo; echo '$$ nasacct top --once'
-	@$(BIN)/nasacct top --root $(STORE) --once
+	@echo; echo '$$ nasacct top --once --window 10m'
+	@$(BIN)/nasacct top --root $(STORE) --once --window 10m
 	@echo
 	@echo 'These are the counters of real kernel NFS servers. Next, type for example'
 	@echo '  $(BIN)/nasacct usage --root $(STORE) --by server --step 5m'
