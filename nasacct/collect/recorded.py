@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasacct.collect import net_dev
+from nasacct.collect import diskstats, net_dev
+from nasacct.collect.lines import ParseError
 from nasacct.collect.machine import LINK_COLUMNS, Disk, Export, LinkCounters, Listing, Server
 from nasacct.store.frame import ABSENT, Instant
 
@@ -73,9 +74,9 @@ class Recorded:
                 if name in static:
                     found.append(server_in(name, static[name]))
                 continue
-            text = entry.get("rpc_nfsd", "")
-            life = self._fallen.life(f"server {name}", _cumulative_nfsd(text))
-            link = f"{name}/{_inner_link(entry)}" if "net_dev" in entry else None
+            life = self._fallen.life(f"server {name}", _cumulative_nfsd(entry.get("rpc_nfsd")))
+            inner = _inner_link(entry)
+            link = f"{name}/{inner}" if inner else None
             found.append(Server(name, f"{self.boot_id}/server {name} {life}", link=link))
         return Listing(tuple(found), complete=self._static.get("complete", True))
 
@@ -92,9 +93,9 @@ class Recorded:
             return _counters([(n, static[n], _host_view(v)) for n, v in known])
         found = []
         for name, entry in self._row.get("servers", {}).items():
-            if "net_dev" not in entry:
-                continue
             inner = _inner_link(entry)
+            if inner is None:
+                continue
             values = net_dev.parse(_text(entry["net_dev"], "net_dev")).links[inner]
             view = _other_end(_host_view(values))
             life = self._fallen.life(f"link {name}", view[:4])
@@ -112,13 +113,11 @@ class Recorded:
         """The disks of the static lines, else every device in the recorded diskstats under its name."""
         static = self._static.get("disks")
         if static is not None:
-            return [Disk(d["device"], d["identity"], d["epoch"], d.get("rotational")) for d in static]
+            return [_disk_in(d) for d in static]
         found = []
-        for line in self.file("proc/diskstats").decode().splitlines():
-            words = line.split()
-            # 0-2 major, minor, name; reads and writes completed are the 1st and 5th number
-            life = self._fallen.life(f"disk {words[2]}", [int(words[3]), int(words[7])])
-            found.append(Disk(words[2], words[2], f"{self.boot_id}/disk {words[2]} {life}"))
+        for device, values in diskstats.parse(self.file("proc/diskstats")).devices.items():
+            life = self._fallen.life(f"disk {device}", [values[n] for n in ("reads", "writes") if n in values])
+            found.append(Disk(device, device, f"{self.boot_id}/disk {device} {life}"))
         return found
 
 
@@ -135,6 +134,10 @@ class _Falls:
             life += 1
         self._last[what] = life, now or before
         return life
+
+
+def _disk_in(data: dict[str, Any]) -> Disk:
+    return Disk(data["device"], data["identity"], data["epoch"], data.get("rotational"))
 
 
 def server_in(name: str, data: dict[str, Any]) -> Server:
@@ -175,20 +178,23 @@ def _text(value: Any, what: str) -> bytes:
     return value.encode()
 
 
-def _cumulative_nfsd(text: str) -> list[int]:
+def _cumulative_nfsd(text: Any) -> list[int]:
     """The 64-bit counters whose fall tells a new life: rc and io."""
     found: list[int] = []
-    for line in text.splitlines():
-        word, *numbers = line.split()
+    for line in text.splitlines() if isinstance(text, str) else ():
+        word, *numbers = line.split() or [""]
         if word in ("rc", "io"):
             found += [int(n) for n in numbers if n.isdecimal()]
     return found
 
 
-def _inner_link(entry: dict[str, Any]) -> str:
-    """The server's own interface: the first that is not the loopback."""
-    links = net_dev.parse(_text(entry.get("net_dev"), "net_dev")).links
-    return next((n for n in links if n != "lo"), "lo")
+def _inner_link(entry: dict[str, Any]) -> str | None:
+    """The server's own interface: the first that is not the loopback; None when the line does not tell."""
+    try:
+        links = net_dev.parse(_text(entry.get("net_dev"), "net_dev")).links
+    except (OSError, ParseError):
+        return None
+    return next((n for n in links if n != "lo"), None)
 
 
 def _host_view(values: Mapping[str, int]) -> list[int]:

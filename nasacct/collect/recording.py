@@ -30,6 +30,8 @@ LINES_PER_BLOCK = 64
 _ZSTD = b"\x28\xb5\x2f\xfd"
 #: Unpacked in pieces of so many bytes: as much of a torn block may be lost beyond its tear.
 _PIECE = 4096
+#: No recording is of a later time (the year 2262 ends int64 nanoseconds).
+_LATEST_S = 9e9
 
 
 class RecordingFile:
@@ -132,3 +134,60 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise NasacctError(f"{path}: line {number} is not a JSON object; the file is no recording", DATA)
     return row
+
+
+def trouble(row: dict[str, Any]) -> str | None:
+    """What is wrong with a line of a recording, as the end of a sentence; None for one that can be played."""
+    if not ({"static", "event", "servers"} & row.keys()):
+        return None
+    for key in ("t", "wall"):
+        if key in row or "static" not in row:
+            value = row.get(key)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LATEST_S:
+                return f"has no number as {key}"
+    if not isinstance(row.get("boot_ns", 0), int):
+        return "has no whole number as boot_ns"
+    if "static" in row:
+        return _static_trouble(row["static"])
+    if "event" in row:
+        return _event_trouble(row)
+    host, servers = row.get("host", {}), row["servers"]
+    if not isinstance(host, dict) or not isinstance(servers, dict):
+        return "has a host or servers that are no objects"
+    if not all(isinstance(entry, dict) for entry in servers.values()):
+        return "has a server that is no object"
+    return None
+
+
+def _static_trouble(static: Any) -> str | None:
+    if not isinstance(static, dict):
+        return "has a static part that is no object"
+    if not isinstance(static.get("interval_s", 10), int | float):
+        return "has no number as interval_s"
+    kinds = {"servers": dict, "links": dict, "disks": list, "physical": list}
+    for key, kind in kinds.items():
+        if key in static and not isinstance(static[key], kind):
+            return f"has {key} of the wrong kind"
+    servers, disks = static.get("servers", {}).values(), static.get("disks", ())
+    if not all(isinstance(one, dict) and isinstance(one.get("epoch"), str) for one in (*servers, *disks)):
+        return "has a server or disk without an epoch"
+    if not all(isinstance(disk.get(key), str) for disk in disks for key in ("device", "identity")):
+        return "has a disk without device or identity"
+    return next((wrong for server in servers if (wrong := _exports_trouble(server))), None)
+
+
+def _exports_trouble(server: dict[str, Any]) -> str | None:
+    exports = server.get("exports", [])
+    if isinstance(exports, list) and all(isinstance(export, list) and len(export) in (3, 4) for export in exports):
+        return None
+    return "has an export that is no directory, path and host"
+
+
+def _event_trouble(row: dict[str, Any]) -> str | None:
+    needed = {"server_ended": ("server", "epoch"), "link_ended": ("epoch",)}.get(str(row["event"]), ())
+    if not all(isinstance(row.get(key), str) for key in needed):
+        return f"tells of a {row['event']} without {' and '.join(needed)}"
+    for key in ("received_bytes", "sent_bytes"):
+        if not isinstance(row.get(key) or 0, int):
+            return f"has no whole number as {key}"
+    return _exports_trouble(row)

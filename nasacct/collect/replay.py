@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from nasacct.collect import recording
 from nasacct.collect.recorded import Recorded, server_in
 from nasacct.collect.sampler import Sampler
 from nasacct.collect.sources import Finals, build
+from nasacct.config.tables import NODE_NAME
 from nasacct.errors import CANT_CREATE, DATA, IO, NasacctError
 from nasacct.store import journal, root
 from nasacct.store.journal_writer import JournalWriter
@@ -46,9 +48,10 @@ def replay(path: Path, config: Config, *, node: str | None = None) -> Replayed:
     Raises NasacctError when the recording is none, or the store already holds that node: what was counted once is
     not counted again.
     """
-    rows = recording.read(path)
-    first = next(rows)
+    first = _checked(path)
     name = node or _node(path, first)
+    if not re.fullmatch(NODE_NAME, name):
+        raise NasacctError(f"{name!r} cannot name a node (letters, digits, . _ -); give another with --node", DATA)
     root.prepare(config.root, volatile=True, reader_group=config.reader_group, parents=True)
     with root.lock(config.root, name, "collect"):
         folder = config.root / f"node={name}" / "journal"
@@ -58,7 +61,21 @@ def replay(path: Path, config: Config, *, node: str | None = None) -> Replayed:
                 CANT_CREATE,
             )
         folder.mkdir(mode=0o750, exist_ok=True)
-        return _play(_together(first, rows), Recorded(_digest(path), name), config, folder)
+        return _play(recording.read(path), Recorded(_digest(path), name), config, folder)
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """The first line, after a look at all: a recording is replayed whole or not at all."""
+    first: dict[str, Any] = {}
+    cycles = 0
+    for number, row in enumerate(recording.read(path), 1):
+        if (wrong := recording.trouble(row)) is not None:
+            raise NasacctError(f"{path}: line {number} {wrong}; the recording is damaged there", DATA)
+        first = first or row
+        cycles += "servers" in row
+    if not cycles:
+        raise NasacctError(f"{path} holds no cycle; it has nothing to replay", DATA)
+    return first
 
 
 def _play(rows: Iterator[dict[str, Any]], machine: Recorded, config: Config, folder: Path) -> Replayed:
@@ -99,8 +116,7 @@ def _play(rows: Iterator[dict[str, Any]], machine: Recorded, config: Config, fol
         if writer.waiting > AHEAD and not writer.flush(60):
             raise NasacctError(f"the journal cannot be written: {writer.trouble}; free space and replay again", IO)
     sampler.end()
-    if writer is None:
-        raise NasacctError("the recording holds no cycle; it has nothing to replay", DATA)
+    assert writer is not None
     if not writer.close(60):
         raise NasacctError(f"the journal cannot be written: {writer.trouble}; free space and replay again", IO)
     return Replayed(machine.node, cycles, len(servers), first_ns, machine.now().wall_ns)
@@ -123,8 +139,3 @@ def _node(path: Path, first: dict[str, Any]) -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
-
-
-def _together(first: dict[str, Any], rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    yield first
-    yield from rows

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from nasacct.collect.lane import Lane
+from nasacct.collect.lines import ParseError
 from nasacct.store.frame import Batch, Frame, Instant, Subject
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Sampler:
         name = runner.source.name
         try:
             batch = runner.lane.wait(until - time.monotonic())
-        except OSError as err:
+        except (OSError, ParseError) as err:
             batch = Batch(name, self.machine.now(), list(runner.live.values()), complete=False, note=str(err))
             batch.failed = dict.fromkeys(runner.live.values(), batch.note)
         except Exception as err:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Where the store is by default when run as root.
 SYSTEM_ROOT = Path("/var/lib/nasacct")
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
+NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
 Source = Literal["nfsd", "procs", "links", "disks", "node"]
 
@@ -70,7 +70,7 @@ class Table(BaseModel):
 class StaticServer(Table):
     """One NFS server that discovery does not find: its name and a process or a namespace it lives in."""
 
-    name: str = Field(description="the server's name: letters, digits, . _ -", pattern=f"^{_NAME}$")
+    name: str = Field(description="the server's name: letters, digits, . _ -", pattern=f"^{NODE_NAME}$")
     pid: int | None = Field(default=None, description="the pid of a process in the server's network namespace", ge=1)
     namespace: str | None = Field(
         default=None, description="a named network namespace or the path of one", min_length=1
@@ -162,7 +162,7 @@ class Config(Table):
     node: str = Field(
         default_factory=_default_node,
         description="this machine's name in the store: letters, digits, . _ -",
-        pattern=f"^{_NAME}$",
+        pattern=f"^{NODE_NAME}$",
     )
     interval_s: float = Field(default=10, description="a number of seconds from 1 to 300", ge=1, le=300)
     zone: Annotated[str, AfterValidator(_known_zone)] = Field(

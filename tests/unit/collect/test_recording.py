@@ -1,12 +1,17 @@
 """Recordings: written in blocks, read as far as they are whole, and replayed into the same numbers."""
 
+import contextlib
 import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nasacct import config
 from nasacct.collect import recording
+from nasacct.collect.lines import ParseError
+from nasacct.collect.recorded import Recorded
 from nasacct.collect.replay import replay
 from nasacct.errors import NasacctError
 from nasacct.store import journal, ledger, readings
@@ -170,3 +175,66 @@ def test_a_plain_file_is_read_too(tmp_path):
     path = tmp_path / "plain.jsonl"
     path.write_text("".join(json.dumps({"n": i}) + "\n" for i in range(3)))
     assert [r["n"] for r in recording.read(path)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"servers": {}, "t": 1.0},
+        {"servers": {}, "t": 1.0, "wall": "now"},
+        {"servers": {}, "t": 1.0, "wall": 1e30},
+        {"servers": [], "t": 1.0, "wall": 1.8e9},
+        {"servers": {"a": 7}, "t": 1.0, "wall": 1.8e9},
+        {"servers": {}, "host": "x", "t": 1.0, "wall": 1.8e9},
+        {"servers": {}, "t": 1.0, "wall": 1.8e9, "boot_ns": 1.5},
+        {"event": "server_ended", "t": 1.0, "wall": 1.8e9},
+        {"event": "link_ended", "t": 1.0, "wall": 1.8e9, "epoch": "e", "sent_bytes": "many"},
+        {"static": 3, "t": 0.0},
+        {"static": {"servers": {"a": {}}}, "t": 0.0},
+        {"static": {"disks": [{"epoch": "e"}]}, "t": 0.0},
+        {"static": {"servers": {"a": {"epoch": "e", "exports": ["x"]}}}, "t": 0.0},
+        {"static": {"links": 5}, "t": 0.0},
+    ],
+)
+def test_a_line_that_cannot_be_played_is_told_and_nothing_is_written(tmp_path, settings, row):
+    """Wrong kinds and missing parts get the line's number; no half of a recording is in the store."""
+    path = written(tmp_path, [line(0, {"a": (1, 0, 0)}), line(1, {"a": (2, 0, 0)}), row])
+    with pytest.raises(NasacctError, match="line 3 "):
+        replay(path, settings)
+    assert not settings.root.exists()
+
+
+def test_a_recording_cannot_name_a_path_as_its_node(tmp_path, settings):
+    """What a file says is no place to write to."""
+    static = {"static": {"node": "../../elsewhere", "servers": {}, "links": {}}, "t": 0.0}
+    path = written(tmp_path, [static, line(0, {})])
+    with pytest.raises(NasacctError, match="cannot name a node"):
+        replay(path, settings)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "!", "rc 1 2 3", "Inter-|", "a: b"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "rpc_nfsd", "net_dev", "diskstats", "epoch", "t"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(["static", "event", "servers", "host", "t", "wall", "boot_ns"]), anything)
+def test_no_line_makes_a_traceback(key, value):
+    """Whatever JSON a line holds, it is played, passed over or refused in a sentence."""
+    row = {"servers": {}, "t": 1.0, "wall": 1.8e9, key: value}
+    wrong = recording.trouble(row)
+    assert wrong is None or wrong
+    if wrong is None and key not in ("static", "event"):
+        machine = Recorded("x", "n")
+        machine.play(row)
+        machine.now()
+        for server in machine.servers().servers:
+            with contextlib.suppress(OSError, ParseError):
+                machine.nfsd(server)
+        for read in (machine.links, machine.disks):
+            with contextlib.suppress(OSError, ParseError):
+                read()
