@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasacct import __version__
-from nasacct.collect import logs, recording
+from nasacct.collect import logs, namespaces, recording
 from nasacct.collect.links import hardware
 from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
 from nasacct.collect.observer import Observer
 from nasacct.collect.recorded import FAILED, HOST_FILES, server_out
+from nasacct.collect.topology import topology
 
 if TYPE_CHECKING:
     from nasacct.collect.events import LinkEnded
@@ -44,6 +45,7 @@ class Recorder(Observer):
         self._began = time.monotonic()
         self._cycles = 0
         self._static: dict[str, Any] = {}
+        self._cookies: dict[str, str | None] = {}
 
     def cycle(self, listing: Listing) -> None:
         """The raw texts of one cycle."""
@@ -75,7 +77,7 @@ class Recorder(Observer):
             "kernel": self.machine.kernel,
             "interval_s": self.config.interval_s,
             "complete": listing.complete,
-            "servers": {s.name: server_out(s) for s in listing.servers},
+            "servers": {s.name: {**server_out(s), "cookie": self._cookie(s)} for s in listing.servers},
             "links": dict(zip(links.names, links.epochs, strict=True)),
             "physical": [path for name in links.names if self._file(path := hardware(name)) is not None],
             "disks": [
@@ -88,6 +90,7 @@ class Recorder(Observer):
                 }
                 for d in self.machine.disks()
             ],
+            "topology": topology(),
             "mountinfo": Path("/proc/self/mountinfo").read_text(errors="replace"),
             "config": self.config.model_dump(mode="json", exclude={"root"}),
         }
@@ -98,6 +101,16 @@ class Recorder(Observer):
     def _host(self) -> dict[str, str]:
         names = {**{key: path for path, key in HOST_FILES.items()}, "net_dev": "proc/net/dev"}
         return {key: text for key, path in names.items() if (text := self._file(path)) is not None}
+
+    def _cookie(self, server: Server) -> str | None:
+        """The identity of the server's namespace, asked for once; None where this process may not enter it."""
+        if server.epoch not in self._cookies:
+            path = server.namespace or (f"/proc/{server.pid}/ns/net" if server.pid else "")
+            try:
+                self._cookies[server.epoch] = namespaces.inside(path, namespaces.life)
+            except OSError:
+                self._cookies[server.epoch] = None
+        return self._cookies[server.epoch]
 
     def _file(self, path: str) -> str | None:
         try:
