@@ -60,7 +60,7 @@ def form(*, as_json: bool, as_csv: bool) -> Form:
 
 
 def show(rows: Sequence[Row], columns: Sequence[Column], as_form: Form, heading: str = "") -> None:
-    """Print rows in one of the forms; `heading` stands above a table only."""
+    """Print rows in one of the forms; `heading` stands above a table, and alone when there are no rows."""
     if as_form is Form.JSON:
         print(in_json(rows))
     elif as_form is Form.CSV:
@@ -71,7 +71,8 @@ def show(rows: Sequence[Row], columns: Sequence[Column], as_form: Form, heading:
         console = Console(highlight=False)
         if heading:
             console.print(plain(heading) + "\n", markup=False, soft_wrap=True)
-        console.print(table(rows, columns))
+        if rows or not heading:
+            console.print(table(rows, columns))
 
 
 def in_json(rows: Iterable[Row]) -> str:

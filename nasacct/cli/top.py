@@ -151,7 +151,10 @@ def _screen(found: "Top", zone: "ZoneInfo", lines: int | None = None) -> "Render
         used += min(len(disks), _MOST_DISKS) + 7
     room = len(found.servers) if lines is None else max(lines - used - 4, 3)
     servers = [dataclasses.asdict(server) for server in found.servers[:room]]
-    parts.append(table(servers, [_NODE, *_SERVERS] if len(found.nodes) > 1 else _SERVERS))
+    if servers:
+        parts.append(table(servers, [_NODE, *_SERVERS] if len(found.nodes) > 1 else _SERVERS))
+    else:
+        parts.append(Text("no NFS server was read in this time; `nasacct doctor` says what it finds"))
     parts += [*_more(len(found.servers) - room, "after them"), *(Text(plain(trouble)) for trouble in found.trouble)]
     return Group(*parts)
 

@@ -71,7 +71,8 @@ def usage(
         Column("sent_bytes", "SENT", in_bytes, bounded=True),
         Column("calls", "CALLS", in_count, bounded=True),
     ]
-    heading = "nothing is known of that time"
+    mend = "leave --since and --until out" if since or until else "`nasacct doctor` says what it finds"
+    heading = f"no {by.value} was read in that time; {mend}"
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
     show(rows, columns, shape, heading)
