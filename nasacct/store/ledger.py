@@ -1,7 +1,7 @@
 """The ledger: readings in, usage out. One pure function, used by keep, replay and live readers alike.
 
 Usage is the growth of each counter between two neighbouring readings of one epoch, and nothing else: births, holds
-and finals were made rows by `readings.py`. What cannot be known is bounded or NULL, never guessed:
+and finals were made rows by `journal_readings.py`. What cannot be known is bounded or NULL, never guessed:
 
 - a 64-bit counter that falls inside an epoch: NULL (an anomaly);
 - a 32-bit counter wraps: the growth modulo 2^32, certain only if it could not have wrapped twice in the time;

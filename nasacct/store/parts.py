@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from nasacct.store import journal
+from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import account
-from nasacct.store.readings import of_journal
 from nasacct.store.segment_file import SegmentWriter, digest_of
 from nasacct.store.segments import Footer, Replaced
 from nasacct.store.shelf import shelf

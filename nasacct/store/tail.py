@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError
 from nasacct.store import journal
+from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, account
-from nasacct.store.readings import of_journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

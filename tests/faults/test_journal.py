@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasacct.store import journal, ledger, readings
+from nasacct.store import journal, journal_readings, ledger
 from nasacct.store.frame import Batch, Frame, Instant, Rows, Subject
 from nasacct.store.journal_writer import JournalWriter
 from nasacct.store.schema import DISKS
@@ -38,7 +38,7 @@ def sums(folder):
     found = {}
     files = [journal.read(p) for p in journal.files(folder)]
     for one, following in zip(files, [*files[1:], None], strict=True):
-        table = ledger.account(readings.of_journal(one, following)["disks"], "n", ledger.Terms(10 * SECOND))
+        table = ledger.account(journal_readings.of_journal(one, following)["disks"], "n", ledger.Terms(10 * SECOND))
         for row in table.to_pylist():
             total, rows = found.get(row["disk"], (0, 0))
             found[row["disk"]] = total + row["reads"], rows + 1

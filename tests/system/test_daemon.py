@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from spaces import eventually
 
-from nasacct.store import journal, ledger, readings
+from nasacct.store import journal, journal_readings, ledger
 
 pytestmark = pytest.mark.system
 
@@ -88,7 +88,7 @@ def test_a_kill_costs_no_byte(tmp_path):
     assert len(files) == 3
     grown, ends = 0, []
     for one, following in zip(files, [*files[1:], None], strict=True):
-        node = readings.of_journal(one, following)["node"]
+        node = journal_readings.of_journal(one, following)["node"]
         switches = node.stream.index["context_switches"]
         ends += [int(node.values[0, switches]), int(node.values[-1, switches])]
         table = ledger.account(node, "n", ledger.Terms(10**9)).to_pylist()

@@ -44,11 +44,12 @@ shares AS (
 ),
 bounds AS (
     SELECT node, who, lo, measure, certain, CASE WHEN uncut THEN certain ELSE m + more END AS possible
-    FROM shares WHERE NOT (whole AND NOT uncut AND more > 0)
+    FROM shares WHERE uncut OR NOT whole
     UNION ALL
-    -- pieces of one long row: each may hold all of it (m + more), but all together do not hold more than that
-    SELECT node, who, lo, measure, sum(certain), max(m + more)
-    FROM shares WHERE whole AND NOT uncut AND more > 0
+    -- pieces of one row that reaches out of the step: of a long one each may hold all of it (m + more, in one of them
+    -- with nothing more), but all together do not hold more than that; those of a short one are what they are
+    SELECT node, who, lo, measure, sum(certain), CASE WHEN max(more) > 0 THEN max(m + more) ELSE sum(m) END
+    FROM shares WHERE whole AND NOT uncut
     GROUP BY node, who, lo, measure, epoch, begun_us
 ),
 sums AS (

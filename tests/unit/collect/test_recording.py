@@ -14,7 +14,7 @@ from nasacct.collect.lines import ParseError
 from nasacct.collect.recorded import Recorded
 from nasacct.collect.replay import replay
 from nasacct.errors import NasacctError
-from nasacct.store import journal, ledger, readings
+from nasacct.store import journal, journal_readings, ledger
 
 NFSD = "rc 0 0 {calls}\nio {read} {written}\nth 8 0\nnet {calls} 0 {calls} 1\nrpc {calls} 0 0 0 0\n"
 DISKS = " 254 0 vda {n} 0 {n} 1 {n} 0 {n} 1 0 {n} {n} 0 0 0 0 0 0\n"
@@ -48,7 +48,7 @@ def usage(root, stream="nfsd"):
     files = [journal.read(p) for p in journal.files(next(root.glob("node=*")) / "journal")]
     found = {}
     for one, following in zip(files, [*files[1:], None], strict=True):
-        table = ledger.account(readings.of_journal(one, following)[stream], "n", ledger.Terms(10_000_000_000))
+        table = ledger.account(journal_readings.of_journal(one, following)[stream], "n", ledger.Terms(10_000_000_000))
         for row in table.to_pylist():
             sums = found.setdefault(row["server"], [0, 0, 0, 0])
             for i, name in enumerate(("read_bytes", "written_bytes", "calls")):

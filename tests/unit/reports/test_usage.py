@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import series
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from journals import Recorder
 
@@ -119,6 +119,8 @@ def test_steps_begin_at_multiples_of_their_length():
     gaps=st.lists(st.sampled_from([1, 10, 17, 299, 300, 301, 4000]), min_size=8, max_size=8),
     step=st.sampled_from(["7s", "1m", "5m", "7m", "1h", "1d"]),
 )
+# a piece of a long row that has nothing more, beside one that may hold all of it, in one step
+@example(growth=[1], gaps=[301, 1, 1, 1, 1, 1, 1, 1], step="7s")
 def test_steps_add_up_and_hold_the_truth(growth, gaps, step):
     """The steps of anything sum to the whole; what happened in one is never more than its bound."""
     with tempfile.TemporaryDirectory() as folder:
