@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import uuid
 from typing import TYPE_CHECKING
 
-from nasacct import __version__
 from nasacct.collect import logs
 from nasacct.collect.collector import Collector
 from nasacct.collect.live import Live
@@ -77,15 +75,12 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
     folder.mkdir(mode=0o750, exist_ok=True)
     standing, number = recover(folder)
     machine = Live(config)
-    interval_ns = int(config.interval_s * 1e9)
-    origin = journal.Origin(
+    origin = journal.Origin.begin(
         config.node,
         machine.boot_id,
-        uuid.uuid4().hex,
         machine.kernel,
-        __version__,
-        interval_ns,
-        link_bytes_s=config.store.link_rate_bits // 8,
+        interval_s=config.interval_s,
+        link_rate_bits=config.store.link_rate_bits,
     )
     minutes, ring = config.store.journal_minutes, config.store.ring_mib
     writer = JournalWriter(folder, origin, standing, number=number, file_s=minutes * 60, ring_bytes=ring << 20)

@@ -63,9 +63,7 @@ class Nfsd:
     name = "nfsd"
     streams = (NFSD.name, OPS.name)
 
-    def __init__(
-        self, admit: Callable[[Subject], int], life: Callable[[], str | None] = lambda: nfsd_module.UNKNOWN
-    ) -> None:
+    def __init__(self, admit: Callable[[Subject], int], life: Callable[[], str | None] = nfsd_module.unknown) -> None:
         self.files = NfsdFiles()
         self.semantics = Semantics()
         self._admit, self._life = admit, life

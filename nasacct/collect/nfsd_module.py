@@ -26,6 +26,11 @@ def life(sys_root: Path) -> str | None:
         return UNKNOWN
 
 
+def unknown() -> str:
+    """The life where it is not asked for."""
+    return UNKNOWN
+
+
 def epoch(boot_id: str, module_life: str | None) -> str:
     """The epoch of what this loading of nfsd counts for the whole host."""
     return f"{boot_id}/nfsd/{module_life}" if module_life else f"{boot_id}/nfsd"

@@ -47,7 +47,7 @@ class Procs:
         self,
         nfsd: Nfsd,
         admit: Callable[[Subject], int],
-        life: Callable[[], str | None] = lambda: nfsd_module.UNKNOWN,
+        life: Callable[[], str | None] = nfsd_module.unknown,
         *,
         patience_s: float = 1.0,
     ) -> None:

@@ -41,7 +41,17 @@ class Recorder(Observer):
 
     def __init__(self, config: Config, machine: Live, file: recording.RecordingFile) -> None:
         super().__init__(config, machine)
-        self.config, self.file = config, file
+        self.file = file
+        # what a configuration and a machine are does not change while they are recorded
+        self._fixed = {
+            "recording": recording.VERSION,
+            "nasacct": __version__,
+            "node": config.node,
+            "boot_id": machine.boot_id,
+            "kernel": machine.kernel,
+            "interval_s": config.interval_s,
+            "config": config.model_dump(mode="json", exclude={"root"}),
+        }
         self._began = time.monotonic()
         self._cycles = 0
         self._static: dict[str, Any] = {}
@@ -70,12 +80,7 @@ class Recorder(Observer):
     def _write_static(self, listing: Listing) -> None:
         links = self.machine.links()
         static = {
-            "recording": recording.VERSION,
-            "nasacct": __version__,
-            "node": self.config.node,
-            "boot_id": self.machine.boot_id,
-            "kernel": self.machine.kernel,
-            "interval_s": self.config.interval_s,
+            **self._fixed,
             "complete": listing.complete,
             "servers": {s.name: {**server_out(s), "cookie": self._cookie(s)} for s in listing.servers},
             "links": dict(zip(links.names, links.epochs, strict=True)),
@@ -92,7 +97,6 @@ class Recorder(Observer):
             ],
             "topology": topology(),
             "mountinfo": Path("/proc/self/mountinfo").read_text(errors="replace"),
-            "config": self.config.model_dump(mode="json", exclude={"root"}),
         }
         if static != self._static:
             self._static = static

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasacct import __version__
 from nasacct.collect import recording
 from nasacct.collect.recorded import Recorded, server_in
 from nasacct.collect.sampler import Sampler
@@ -101,15 +99,12 @@ def _play(rows: Iterator[dict[str, Any]], machine: Recorded, config: Config, fol
             continue
         if writer is None:
             first_ns = frame.at.wall_ns
-            interval_ns = int((machine.interval_s or config.interval_s) * 1e9)
-            origin = journal.Origin(
+            origin = journal.Origin.begin(
                 machine.node,
                 machine.boot_id,
-                uuid.uuid4().hex,
                 machine.kernel,
-                __version__,
-                interval_ns,
-                config.store.link_rate_bits // 8,
+                interval_s=machine.interval_s or config.interval_s,
+                link_rate_bits=config.store.link_rate_bits,
             )
             writer = JournalWriter(folder, origin, standing, number=1, file_s=config.store.journal_minutes * 60)
         writer.put(frame)

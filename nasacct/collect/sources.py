@@ -25,15 +25,11 @@ if TYPE_CHECKING:
 
 def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True) -> list[Source]:
     """The enabled sources. Off a live machine nothing is asked of this one's /sys."""
-    life = partial(nfsd_module.life, Path("/sys")) if live else _unknown
+    life = partial(nfsd_module.life, Path("/sys")) if live else nfsd_module.unknown
     nfsd = Nfsd(admit, life)
     links = Links(admit, config.links.uplinks)
     all_sources: list[Source] = [nfsd, Procs(nfsd, admit, life), links, Disks(admit), Node(admit)]
     return [s for s in all_sources if s.name in config.sources.enabled]
-
-
-def _unknown() -> str:
-    return nfsd_module.UNKNOWN
 
 
 class Finals:

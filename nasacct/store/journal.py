@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import uuid
 import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasacct import __version__
 from nasacct.store import journal_rows
 from nasacct.store.frame import Batch, Frame, Instant, Rows, Subject
 from nasacct.store.schema import STREAMS
@@ -61,6 +63,13 @@ class Origin:
     version: str
     interval_ns: int
     link_bytes_s: int = 1_250_000_000
+
+    @classmethod
+    def begin(cls, node: str, boot_id: str, kernel: str, *, interval_s: float, link_rate_bits: int) -> Origin:
+        """A new run of this program on that machine."""
+        return cls(
+            node, boot_id, uuid.uuid4().hex, kernel, __version__, int(interval_s * 1_000_000_000), link_rate_bits // 8
+        )
 
 
 @dataclass(slots=True)

@@ -61,6 +61,7 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
                     monitor = Subject(HEALTH.name, {"source_name": batch.source}, journal.origin.run)
                     monitors[batch.source] = monitor
                 health.health(monitor, batch)
+    alive_next: set[object] = {s.identity for s in following.carry.live.values()} if following else set()
     for name, builder in builders.items():
         builder.end()
         if following is not None:
@@ -69,7 +70,7 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
                 for sid in last.sids().tolist():
                     if (later := following.carry.live.get(sid)) is not None:
                         builder.next(later, int(last.wall[sid]), int(last.boot[sid]), last.values[sid])
-            builder.vanished({s.identity for s in following.carry.live.values()}, following.at)
+            builder.vanished(alive_next, following.at)
     return {name: b.build() for name, b in builders.items()}
 
 
