@@ -123,9 +123,17 @@ class Lock:
 def lock(root: Path, node: str, role: str) -> Lock:
     """The lock of `role` (collect, keep) for one node of a store; NasacctError naming the holder if there is one."""
     folder = root / f"node={node}"
-    path = folder / f"{role}.lock"
+    return hold(folder / f"{role}.lock", f"`nasacct {role}` already runs on {folder}", "or name another --root")
+
+
+def hold(path: Path, taken: str, mend: str) -> Lock:
+    """The lock on the file `path`, made with its folder if missing.
+
+    NasacctError when another process holds it: the sentence begins with `taken`, names that process, and says to stop
+    it first or the `mend`.
+    """
     try:
-        folder.mkdir(mode=_MODE, exist_ok=True)
+        path.parent.mkdir(mode=_MODE, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise of_os(error, f"locking {path}") from error
@@ -143,10 +151,7 @@ def lock(root: Path, node: str, role: str) -> Lock:
         os.close(descriptor)
         if not isinstance(error, BlockingIOError):
             raise of_os(error, f"locking {path}") from error
-        raise NasacctError(
-            f"`nasacct {role}` already runs on {folder}: {holder}; stop that one first, or name another --root",
-            TEMPORARY,
-        ) from None
+        raise NasacctError(f"{taken}: {holder}; stop that one first, {mend}", TEMPORARY) from None
     return Lock(descriptor, path)
 
 
