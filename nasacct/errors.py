@@ -52,6 +52,11 @@ class ConfigError(NasacctError):
         super().__init__(sentence, CONFIG)
 
 
+def not_now(error: OSError) -> str:
+    """The sentence for a file or folder that the system does not let one read; of its content that says nothing."""
+    return f"{error.filename} cannot be read now ({(error.strerror or str(error)).lower()}); what it holds is missing"
+
+
 def of_os(error: OSError, doing: str) -> NasacctError:
     """The sentence for a system call that failed while `doing` something, with the status its errno asks for."""
     if isinstance(error, PermissionError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from nasacct.collect import logs
@@ -13,7 +15,7 @@ from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
 from nasacct.collect.notify import Notifier
 from nasacct.collect.rehearsal import Rehearsal
-from nasacct.errors import OK, NasacctError
+from nasacct.errors import OK, NasacctError, of_os
 from nasacct.store import journal
 from nasacct.store import root as store_root
 from nasacct.store.journal_writer import JournalWriter
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: How long the end waits for the disk.
 FLUSH_S = 20.0
+#: How long the begin waits for a journal file that cannot be read, less than systemd's 90 s; pause between attempts.
+PATIENCE_S, AGAIN_S = 60.0, 2.0
 
 
 def rehearse(config: Config, for_s: float) -> Rehearsal:
@@ -118,19 +122,46 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
 
 
 def recover(folder: Path) -> tuple[Standing, int]:
-    """What stood when the last run ended, and the number for the next file; unreadable files are passed over."""
+    """What stood when the last run ended, and the number for the next file; damaged files are passed over.
+
+    One that cannot be read now is waited for: passing it over would count twice what it holds, once by itself when it
+    can be read again, and once more in a run that goes on from the readings before it. Waiting loses nothing but what
+    ends meanwhile. When the medium has failed (EIO) and stays so, the file is moved out of the way, where it counts
+    for nobody, and its cycles are bridged. NasacctError when something else keeps it from being read.
+    """
     files = journal.files(folder)
     number = journal.number_of(files[-1]) + 1 if files else 1
     for path in reversed(files):
         try:
-            found = journal.read(path)
-        except (journal.JournalError, OSError) as err:
+            found = _patiently(path)
+        except journal.JournalError as err:
             log.error("%s; going on from the file before it", err)
+            continue
+        except OSError as err:
+            if err.errno != errno.EIO:
+                raise of_os(err, f"going on from {path}") from None
+            aside = folder.parent / "quarantine"
+            aside.mkdir(mode=0o750, exist_ok=True)
+            path.rename(aside / path.name)
+            log.error("%s: %s; moved to %s, going on from the file before it", path, err.strerror, aside)
             continue
         if found.trouble:
             log.warning("%s ends with a %s; what is whole before it counts", path.name, found.trouble)
         return found.standing(), number
     return Standing(), number
+
+
+def _patiently(path: Path) -> journal.Journal:
+    """The journal file, tried again for a while when the system does not let it be read."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return journal.read(path)
+        except OSError as err:
+            if isinstance(err, PermissionError) or time.monotonic() + AGAIN_S > until:
+                raise
+            log.warning("%s: %s; trying again", path, err.strerror)
+            time.sleep(AGAIN_S)
 
 
 class _Patience(threading.Event):

@@ -14,7 +14,9 @@ The newest journal file always stays: the next run of the collector begins with 
 from __future__ import annotations
 
 import logging
+import math
 import zlib
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from nasacct.store import journal
@@ -46,6 +48,8 @@ def clean(tree: Tree) -> None:
     for where in folders(tree):
         for path in where.glob(".*.parquet.tmp"):
             path.unlink()
+    for path in tree.folder.glob(".*.tmp"):
+        path.unlink()
 
 
 def expire_replaced(tree: Tree, now_s: float, grace_s: float) -> int:
@@ -66,9 +70,9 @@ def expire_replaced(tree: Tree, now_s: float, grace_s: float) -> int:
 
 
 def _replaced_for(found: Shelf, name: str, now_s: float) -> float:
-    """For how many seconds a visible segment has been there that lists the name; 0 without one."""
+    """For how many seconds a visible segment has been there that lists the name; -inf without one."""
     entry = found.replaced.get(name)
-    return now_s - entry[1].path.stat().st_mtime if entry and entry[1] in found.visible else 0.0
+    return now_s - entry[1].path.stat().st_mtime if entry and entry[1] in found.visible else -math.inf
 
 
 def _expire_journal(tree: Tree, now_s: float, grace_s: float) -> int:
@@ -77,7 +81,12 @@ def _expire_journal(tree: Tree, now_s: float, grace_s: float) -> int:
         return 0
     starts = [journal.begun(p) * 1_000_000 for p in paths]
     shelves = [shelf(r.folder, min(starts), max(starts)) for r in tree.relations()]
-    due = [p for p in paths if all(_replaced_for(found, p.name, now_s) > grace_s for found in shelves)]
+
+    def kept(path: Path) -> bool:
+        return all(_replaced_for(found, path.name, now_s) > grace_s for found in shelves)
+
+    # the oldest first and none after one that stays: what is made of that one reaches to the head of the next
+    due = list(takewhile(kept, paths))
     witnesses = {found.replaced[p.name][1] for p in due for found in shelves}
     if not due or not all(tree.sound(s) for s in witnesses):
         return 0

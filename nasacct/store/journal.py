@@ -99,10 +99,14 @@ def file_name(number: int, at: Instant, run: str) -> str:
 
 
 def files(folder: Path) -> list[Path]:
-    """The journal files of a folder in order; anything else in it is not ours and is left out."""
-    if not folder.is_dir():
+    """The journal files of a folder in order; anything else in it is not ours and is left out.
+
+    OSError when the folder cannot be read.
+    """
+    try:
+        return sorted(p for p in folder.iterdir() if _NAME.fullmatch(p.name))
+    except FileNotFoundError:
         return []
-    return sorted(p for p in folder.iterdir() if _NAME.fullmatch(p.name))
 
 
 def number_of(path: Path) -> int:

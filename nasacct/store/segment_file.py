@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, named
+from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, named, reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,8 +85,10 @@ class SegmentWriter:
         with contextlib.suppress(OSError, pa.ArrowException):
             # or it would try to when it is collected, and complain of the closed file
             self._writer.close()
-        self._file.close()
-        self.temporary.unlink(missing_ok=True)
+        try:
+            self._file.close()
+        finally:
+            self.temporary.unlink(missing_ok=True)
 
 
 class _Sums:
@@ -108,25 +110,24 @@ class _Sums:
 
 
 def check(segment: Segment) -> None:
-    """Read all of the segment: its digest and every page's checksum. SegmentError when it is damaged."""
-    try:
+    """Read all of the segment: its digest and every page's checksum.
+
+    SegmentError when it is damaged, OSError when it cannot be read now.
+    """
+    with reading(segment.path):
         if digest_of(segment.path) != segment.digest:
             raise SegmentError(f"{segment.path} does not have the digest in its name; it was changed or damaged")
         for _ in _groups(segment.path):
             pass
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise SegmentError(f"{segment.path} is damaged ({str(error).splitlines()[0]})") from None
 
 
 def read(path: Path, schema: pa.Schema, columns: list[str] | None = None, rows: Any = None) -> pa.Table:
     """The rows for which the expression `rows` holds, in today's columns; those the file lacks are NULL.
 
-    SegmentError when a page is damaged.
+    SegmentError when a page is damaged, OSError when the file cannot be read now.
     """
     names = schema.names if columns is None else columns
-    try:
+    with reading(path):
         have = set(pq.read_schema(path).names)
         table = pq.read_table(
             path,
@@ -135,8 +136,6 @@ def read(path: Path, schema: pa.Schema, columns: list[str] | None = None, rows: 
             use_threads=False,
             page_checksum_verification=True,
         )
-    except (pa.ArrowException, OSError) as error:
-        raise SegmentError(f"{path} is damaged ({str(error).splitlines()[0]})") from None
     fields = [schema.field(n) for n in names]
     arrays = [table.column(f.name).cast(f.type) if f.name in have else pa.nulls(len(table), f.type) for f in fields]
     return pa.table(arrays, schema=pa.schema(fields))

@@ -11,8 +11,11 @@ Which of them a reader sees is decided in `shelf.py`; how they are written in `s
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -24,6 +27,7 @@ import pyarrow.parquet as pq
 from nasacct.errors import DATA, NasacctError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: The version of the segments that this program writes and reads.
@@ -39,7 +43,7 @@ JOURNAL = ".journal"
 
 
 class SegmentError(ValueError):
-    """A file that is no whole segment: torn, or foreign."""
+    """A file that is no whole segment: torn, or foreign. What the system refuses is an OSError instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +138,34 @@ def named(path: Path) -> Segment | None:
 
 
 def footer(segment: Segment) -> Footer:
-    """The segment's footer, remembered as long as the file is the same; SegmentError when it is torn or foreign."""
-    try:
+    """The segment's footer, remembered as long as the file is the same.
+
+    SegmentError when it is torn or foreign, OSError when it cannot be read now.
+    """
+    with reading(segment.path, "is no whole segment"):
         status = segment.path.stat()
         return _footer(segment.path, status.st_size, status.st_mtime_ns)
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        why = str(error).splitlines()[0] if not isinstance(error, KeyError) else f"its footer lacks {error}"
-        raise SegmentError(f"{segment.path} is no whole segment ({why})") from None
+
+
+@contextmanager
+def reading(path: Path, what: str = "is damaged") -> Iterator[None]:
+    """Tell apart why the file cannot be read: SegmentError if its content is wrong, OSError if the system says no.
+
+    pyarrow raises OSError for both; only what a system call said has an errno.
+    """
+    try:
+        yield
+    except SegmentError:
+        raise
+    except (OSError, MemoryError) as error:
+        missing = errno.ENOENT if isinstance(error, FileNotFoundError) else None
+        number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno or missing
+        if number is None:
+            raise SegmentError(f"{path} {what} ({str(error).splitlines()[0]})") from None
+        raise OSError(number, os.strerror(number), str(path)) from None
+    except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        why = f"its footer lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise SegmentError(f"{path} {what} ({why})") from None
 
 
 @lru_cache(maxsize=20_000)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nasacct.errors import DATA, NasacctError
+from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store.segments import JOURNAL, Footer, Replaced, Segment, SegmentError, footer, named
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -37,17 +37,19 @@ def shelf(
     since_us: int | None = None,
     until_us: int | None = None,
     also_at: Iterable[int] = (),
-    damaged: Collection[Path] = (),
+    left_out: Mapping[Path, str] | None = None,
 ) -> Shelf:
     """What a reader sees in the folder `where` of the time from `since_us` to `until_us` (None: without end).
 
     `also_at` are seconds at which journal files begin: to know whether those are replaced, what reaches over these
-    moments is looked at as well. `damaged` are files that somebody else found to be so.
+    moments is looked at as well. `left_out` makes it a reader's look: a file that cannot be read now is told and left
+    out, as are these, each with the sentence that says why. Without it such a file is an OSError, because whoever makes
+    or deletes files must know of all what they replace.
     NasacctError when a segment's version is newer than this program.
     """
     for _ in range(10):
         try:
-            return _look(where, since_us, until_us, sorted(also_at), damaged)
+            return _look(where, since_us, until_us, sorted(also_at), left_out)
         except FileNotFoundError:
             # replaced and deleted since it was listed: what replaces it is there by now
             continue
@@ -55,11 +57,20 @@ def shelf(
 
 
 def _look(
-    where: Path, since_us: int | None, until_us: int | None, moments: list[int], damaged: Collection[Path]
+    where: Path, since_us: int | None, until_us: int | None, moments: list[int], left_out: Mapping[Path, str] | None
 ) -> Shelf:
     found = Shelf()
     wanted: list[Segment] = []
-    for path in sorted(where.iterdir()) if where.is_dir() else ():
+    try:
+        paths = sorted(where.iterdir())
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        if left_out is None:
+            raise
+        found.trouble.append(not_now(error))
+        return found
+    for path in paths:
         segment = named(path)
         if segment is None:
             if not path.name.startswith("."):
@@ -68,14 +79,18 @@ def _look(
             wanted.append(segment)
     sound: dict[Segment, Footer] = {}
     for segment in wanted:
-        if segment.path in damaged:
-            found.trouble.append(f"{segment.path} is damaged; it is left out")
+        if left_out and segment.path in left_out:
+            found.trouble.append(left_out[segment.path])
             continue
         try:
             sound[segment] = footer(segment)
         except SegmentError as error:
             found.damaged.append(segment.path)
             found.trouble.append(f"{error}; it is left out")
+        except OSError as error:
+            if left_out is None or isinstance(error, FileNotFoundError):
+                raise
+            found.trouble.append(not_now(error))
     listed = {item.name for said in sound.values() for item in said.replaces}
     for segment, said in sound.items():
         (found.hidden if segment.name in listed else found.visible)[segment] = said

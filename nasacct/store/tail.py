@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nasacct.errors import DATA, NasacctError
+from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store import journal
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, account
@@ -99,8 +99,12 @@ class Tail:
                 later, inside = path, found
             except journal.NewerJournalError as error:
                 raise NasacctError(str(error), DATA) from None
-            except (journal.JournalError, OSError) as error:
+            except journal.JournalError as error:
                 self.trouble.append(f"{error}; what it holds is missing")
+            except OSError as error:
+                # it may be readable again, or kept by now: nothing before it may reach over what it holds
+                later, inside = None, None
+                self.trouble.append(not_now(error))
         self._made = made
         self.trouble += [f"{p} ends with a {m.trouble}; what is whole counts" for p, m in made.items() if m.trouble]
 

@@ -87,7 +87,7 @@ class Tree:
         return self.folder / "rollup" / step / stream.name
 
     def sound(self, segment: Segment) -> bool:
-        """Read all of a segment; a damaged one goes to the quarantine."""
+        """Read all of a segment; a damaged one goes to the quarantine. OSError when it cannot be read now."""
         try:
             check(segment)
         except SegmentError as error:

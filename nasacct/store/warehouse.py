@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nasacct.errors import DATA, NO_INPUT, NasacctError
+from nasacct.errors import DATA, NO_INPUT, NasacctError, not_now
 from nasacct.store import journal
 from nasacct.store import root as store_root
 from nasacct.store.engine import DuckEngine, Engine, EngineError, quoted
@@ -65,7 +65,7 @@ class Warehouse:
         self.trouble: list[str] = []
         self._tails: dict[Tree, Tail] = {}
         self._nodes: dict[str, Warehouse] = {}
-        self._damaged: set[Path] = set()
+        self._damaged: dict[Path, str] = {}
         self._lock = threading.Lock()
         self.trees()
 
@@ -95,9 +95,10 @@ class Warehouse:
         Rows that end before `since` or begin after `until` may be missing from the views, so that no file is opened
         in vain; the SQL must still ask for its time. NasacctError when the query fails.
         """
+        unread: dict[Path, str] = {}
         for _ in range(5):
             with self._lock:
-                seen, trouble = self._see(views, _us(since), _us(until))
+                seen, trouble = self._see(views, _us(since), _us(until), unread)
             try:
                 answer = self.engine.query(
                     sql,
@@ -106,7 +107,7 @@ class Warehouse:
                     tables={f"tail_{k}": pa.concat_tables(v.tail) for k, v in seen.items()} | dict(tables or {}),
                 )
             except EngineError as error:
-                if error.of_sql or not self._changed(seen):
+                if error.of_sql or not self._changed(seen, unread):
                     raise NasacctError(f"asking the store {self.root} failed: {error}", DATA) from None
                 continue
             self.trouble = trouble
@@ -125,24 +126,31 @@ class Warehouse:
     def newest(self, views: Sequence[str]) -> datetime | None:
         """Up to when there is usage in any of these views; None when there is none."""
         with self._lock:
-            seen, _ = self._see(views, _NEVER, None)
+            seen, _ = self._see(views, _NEVER, None, {})
         tables = [table for what in seen.values() for table in what.tail if len(table)]
         if tables:
             latest: datetime = max(pc.max(table.column("t1")).as_py() for table in tables)
             return latest
         folders = [_relation(tree, name).folder for tree in self.trees() for name in views]
-        found = [named(p) for where in folders if where.is_dir() for p in where.iterdir()]
+        found = [named(p) for where in folders for p in _listed(where, [])]
         until = max((s.until for s in found if s), default=None)
         return None if until is None else datetime.fromtimestamp(until, UTC)
 
-    def _see(self, views: Sequence[str], since: int | None, until: int | None) -> tuple[dict[str, _Seen], list[str]]:
-        """What each view is made of now, and what is missing."""
+    def _see(
+        self, views: Sequence[str], since: int | None, until: int | None, unread: Mapping[Path, str]
+    ) -> tuple[dict[str, _Seen], list[str]]:
+        """What each view is made of now, without the `unread` files, and what is missing."""
+        left_out = self._damaged | dict(unread)
         seen = {name: _Seen(_relation(Tree(self.root, ""), name)) for name in views}
         trouble: list[str] = []
         for tree in self.trees():
-            paths = journal.files(tree.journal)
+            try:
+                paths = journal.files(tree.journal)
+            except OSError as error:
+                paths = []
+                trouble.append(not_now(error))
             begun = [journal.begun(p) for p in paths]
-            shelves = {name: shelf(_relation(tree, name).folder, since, until, begun, self._damaged) for name in views}
+            shelves = {name: shelf(_relation(tree, name).folder, since, until, begun, left_out) for name in views}
             replaced = [found.replaced for found in shelves.values()]
             first = next((i for i, p in enumerate(paths) if any(p.name not in r for r in replaced)), len(paths))
             tail = self._tails.setdefault(tree, Tail(tree.journal, tree.node))
@@ -153,14 +161,15 @@ class Warehouse:
                 what.tail += tail.tables(what.relation.kind, what.relation.stream.name, found.replaced)
                 trouble += found.trouble
             trouble += tail.trouble
-            if tree.quarantine.is_dir():
-                trouble += [
-                    f"{p} could not be read; what it held is missing" for p in sorted(tree.quarantine.iterdir())
-                ]
-        return seen, trouble
+            aside = _listed(tree.quarantine, trouble)
+            trouble += [f"{p} could not be read; what it held is missing" for p in aside]
+        return seen, list(dict.fromkeys(trouble))
 
-    def _changed(self, seen: dict[str, _Seen]) -> bool:
-        """Whether a query may have failed because of a file that is gone or damaged since; such are left out."""
+    def _changed(self, seen: dict[str, _Seen], unread: dict[Path, str]) -> bool:
+        """Whether a query may have failed because of files that are gone, damaged or cannot be read now.
+
+        The next look leaves them out; the last ones, added to `unread`, only in this query.
+        """
         changed = False
         for what in seen.values():
             for segment in what.segments:
@@ -169,9 +178,23 @@ class Warehouse:
                 except FileNotFoundError:
                     changed = True
                 except SegmentError:
-                    self._damaged.add(segment.path)
+                    self._damaged[segment.path] = f"{segment.path} is damaged; it is left out"
+                    changed = True
+                except OSError as error:
+                    unread[segment.path] = not_now(error)
                     changed = True
         return changed
+
+
+def _listed(where: Path, trouble: list[str]) -> list[Path]:
+    """What a folder holds; nothing when it is not there or, told in `trouble`, cannot be read."""
+    try:
+        return sorted(where.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        trouble.append(not_now(error))
+        return []
 
 
 def _relation(tree: Tree, view: str) -> Relation:

@@ -167,6 +167,20 @@ def test_nothing_is_deleted_for_a_segment_that_is_damaged(tmp_path):
     assert added(tmp_path) == before
 
 
+def test_no_journal_file_goes_before_an_older_one_that_is_not_kept(tmp_path):
+    """What is made of the older one reaches to the head of the next; without that it would reach over it."""
+    record(tmp_path)
+    tree = Tree(tmp_path, "nas1")
+    before = added(tmp_path)
+    consume(tree)
+    first = min(shelf(tree.relation("usage", NFSD).folder).visible, key=lambda s: s.since)
+    first.path.write_bytes(b"torn")
+    expire_replaced(tree, 0, AT_ONCE.grace_s)
+    assert len(journal.files(tree.journal)) == 4
+    keep(tree, at("2026-11-25"), AT_ONCE)
+    assert added(tmp_path) == before
+
+
 def test_a_journal_file_that_changed_after_it_was_kept_stays(tmp_path):
     """Its name is taken, its content is nobody's: a person has to look."""
     record(tmp_path)
