@@ -146,7 +146,7 @@ def recover(folder: Path) -> tuple[Standing, int]:
             log.error("%s: %s; moved to %s, going on from the file before it", path, err.strerror, aside)
             continue
         if found.trouble:
-            log.warning("%s ends with a %s; what is whole before it counts", path.name, found.trouble)
+            log.warning("%s has a %s; what is whole counts", path.name, found.trouble)
         return found.standing(), number
     return Standing(), number
 

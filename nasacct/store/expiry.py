@@ -8,7 +8,8 @@ Three reasons, each with its own condition:
   would be seen again;
 - left over: a temporary file of a keeper that was killed.
 
-The newest journal file always stays: the next run of the collector begins with it.
+The newest journal file always stays: the next run of the collector begins with it. So does the one before a file that
+was not kept yet: should that one rot, it is bridged from there.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def _expire_journal(tree: Tree, now_s: float, grace_s: float) -> int:
     def kept(path: Path) -> bool:
         return all(_replaced_for(found, path.name, now_s) > grace_s for found in shelves)
 
-    # the oldest first and none after one that stays: what is made of that one reaches to the head of the next
-    due = list(takewhile(kept, paths))
+    # the oldest first, and all but the last before one that stays: should that one rot, it is bridged from there
+    due = list(takewhile(kept, paths))[:-1]
     witnesses = {found.replaced[p.name][1] for p in due for found in shelves}
     if not due or not all(tree.sound(s) for s in witnesses):
         return 0

@@ -111,12 +111,14 @@ class Frame:
     """One cycle of all sources (or the finals between two cycles): the unit that is written whole or not at all.
 
     `seq` counts the frames of one run of the collector. `births` are the subjects that this frame introduces.
+    `after_loss`: frames before this one were damaged, so what is not in it may have changed all the same.
     """
 
     seq: int
     at: Instant
     batches: list[Batch]
     births: list[Subject]
+    after_loss: bool = False
 
     @property
     def nbytes(self) -> int:

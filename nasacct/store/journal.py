@@ -7,7 +7,8 @@ So every file can be turned into usage by itself; what a file lost at its end li
 the head of the next one.
 
 A file is never appended to after it was closed, and never changed. Files are ordered by their number, which only
-grows. Frames that a later file of the same run holds again (from its `first_seq` on) count only there.
+grows. Frames that a later file of the same run holds again (from its `first_seq` on) count only there. A damaged frame
+is lost by itself: the next whole one is found by how it begins.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ MAGIC = b"NASJ1\n"
 VERSION = 1
 _FRAME = struct.Struct("<II")
 _LENGTH = struct.Struct("<I")
+#: How the header of every frame but the head begins.
+_HEADER = b'{"seq":'
 #: No frame is larger; a length beyond it is damage, not data.
 MAX_FRAME = 1 << 30
 _NAME = re.compile(r"(\d{8})-(\d{8}T\d{6})Z-([0-9a-f]{8})\.journal")
@@ -74,7 +77,10 @@ class Origin:
 
 @dataclass(slots=True)
 class Journal:
-    """One journal file as far as it is whole. `trouble` says why reading stopped early, None when it did not."""
+    """One journal file as far as it is whole. `trouble` says what is not, None when all is.
+
+    `broken`: nothing of the file could be read, and this only stands for it (see `chain.py`).
+    """
 
     name: str
     number: int
@@ -84,6 +90,7 @@ class Journal:
     carry: Standing
     frames: list[Frame] = field(default_factory=list)
     trouble: str | None = None
+    broken: bool = False
 
     def standing(self) -> Standing:
         """What stands after the last whole frame. The journal must not be used for its carry afterwards."""
@@ -191,7 +198,7 @@ def read(path: Path) -> Journal:
     """The file as far as it is whole.
 
     Raises JournalError when the file is foreign or its head is damaged, NewerJournalError when its version is newer;
-    OSError when it cannot be read. Damage after the head ends the reading and is told in `trouble`.
+    OSError when it cannot be read. Damage after the head costs the frames that it hit and is told in `trouble`.
     """
     data = path.read_bytes()
     if not data.startswith(MAGIC):
@@ -207,13 +214,22 @@ def read(path: Path) -> Journal:
         raise JournalError(f"{path}: the head is damaged ({err})") from None
     measures = header["measures"]
     subjects = dict(journal.carry.live)
+    lost = False
     while offset < len(data):
         try:
             header, parts, end = _unpack(data, offset)
-            journal.frames.append(_decode_frame(header, parts, subjects, measures))
         except _DamagedError as err:
-            journal.trouble = f"{err} at byte {offset} of {len(data)}"
-            break
+            journal.trouble = journal.trouble or f"{err} at byte {offset} of {len(data)}"
+            lost = True
+            # the length may be what is damaged: nothing but the beginning of a header tells where a frame is
+            found = data.find(_HEADER, offset + _FRAME.size + _LENGTH.size + 1)
+            if found < 0:
+                break
+            offset = found - _FRAME.size - _LENGTH.size
+            continue
+        frame = _decode_frame(header, parts, subjects, measures)
+        frame.after_loss, lost = lost, False
+        journal.frames.append(frame)
         offset = end
     return journal
 
@@ -283,8 +299,9 @@ def _decode_frame(
             Instant(*entry["at"]),
             None if entry["listed"] is None else [],
             complete=entry["complete"],
-            failed={subjects[sid]: why for why, sids in entry["missed"].items() for sid in sids},
-            ended=[subjects[k] for k in entry["ended"]],
+            # who is not known was born in a frame that is lost
+            failed={subjects[sid]: why for why, sids in entry["missed"].items() for sid in sids if sid in subjects},
+            ended=[subjects[sid] for sid in entry["ended"] if sid in subjects],
             unknown_fields=entry["unknown"],
             took_us=entry["took_us"],
             cpu_us=entry["cpu_us"],
@@ -295,7 +312,8 @@ def _decode_frame(
             part, offset = parts[offset : offset + size], offset + size
             if stream in STREAMS:
                 sids, values = journal_rows.decode(part, stream, measures[stream], carry=False)
-                batch.rows[stream] = Rows(sids, values, final)
+                known = np.array([sid in subjects for sid in sids.tolist()], bool)
+                batch.rows[stream] = Rows(sids[known], values[known], final)
         if batch.listed is not None:
             # who was listed follows from births and ends; the number alone is kept, for the health rows
             batch.listed = [_NOBODY] * entry["listed"]

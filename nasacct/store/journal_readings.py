@@ -48,6 +48,9 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
     for frame in journal.frames:
         if following and following.origin.run == journal.origin.run and frame.seq >= following.first_seq:
             break
+        if frame.after_loss:
+            for builder in builders.values():
+                builder.stale[:] = True
         subjects_by_sid.update((s.sid, s) for s in frame.births)
         for subject in frame.births:
             fresh.setdefault(subject.source, []).append(subject)
@@ -96,7 +99,8 @@ class _Chunk:
 class _Builder:
     """Gathers one stream's rows of one file.
 
-    By subject index: `has` any row, `read` one that is more than a birth, and `last_*`, the row before.
+    By subject index: `has` any row, `read` one that is more than a birth, `stale` may have changed since in frames
+    that are lost, and `last_*`, the row before.
     """
 
     stream: Stream
@@ -110,6 +114,7 @@ class _Builder:
     ended: set[int] = field(default_factory=set)
     has: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     read: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    stale: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     last_cycle: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last_wall: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last_boot: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -124,6 +129,7 @@ class _Builder:
                 grow = max(64, at)
                 self.has = np.concatenate([self.has, np.zeros(grow, bool)])
                 self.read = np.concatenate([self.read, np.zeros(grow, bool)])
+                self.stale = np.concatenate([self.stale, np.zeros(grow, bool)])
                 self.last_cycle = np.concatenate([self.last_cycle, np.full(grow, -1, np.int64)])
                 self.last_wall = np.concatenate([self.last_wall, np.zeros(grow, np.int64)])
                 self.last_boot = np.concatenate([self.last_boot, np.zeros(grow, np.int64)])
@@ -145,7 +151,7 @@ class _Builder:
         self.chunks.append(_Chunk(who, walls, boots, kinds, np.full(n, cycle, np.int64), rows))
         self.last_cycle[who], self.last_values[who] = cycle, rows
         self.last_wall[who], self.last_boot[who] = walls, boots
-        self.has[who] = True
+        self.has[who], self.stale[who] = True, False
         if kind != ZERO:
             self.read[who] = True
 
@@ -212,7 +218,7 @@ class _Builder:
         """Repeat each subject's last row at the latest cycle up to `cycle` in which it was read."""
         if cycle < 0:
             return
-        held = who[(self.last_cycle[who] < cycle) & self.read[who]]
+        held = who[(self.last_cycle[who] < cycle) & self.read[who] & ~self.stale[who]]
         while len(held):
             missed = self.missed.get(cycle)
             now = held if missed is None else held[~np.isin(held, np.fromiter(missed, np.int32))]
@@ -276,8 +282,8 @@ class _Builder:
             self.stream,
             self.subjects,
             who[order],
-            np.concatenate([c.wall for c in self.chunks])[order],
-            np.concatenate([c.boot for c in self.chunks])[order],
+            np.concatenate([c.wall for c in self.chunks])[order] // 1000 * 1000,
+            np.concatenate([c.boot for c in self.chunks])[order] // 1000 * 1000,
             np.concatenate([c.kind for c in self.chunks])[order],
             np.concatenate([c.cycle for c in self.chunks])[order],
             np.concatenate([c.values for c in self.chunks])[order],

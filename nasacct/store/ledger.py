@@ -6,7 +6,7 @@ and finals were made rows by `journal_readings.py`. What cannot be known is boun
 - a 64-bit counter that falls inside an epoch: NULL (an anomaly);
 - a 32-bit counter wraps: the growth modulo 2^32, certain only if it could not have wrapped twice in the time;
 - an end without a final reading: 0 is certain, at most the link's rate times the time is possible;
-- a counter that was absent and returns: the growth since it was last seen.
+- a counter that was absent and returns: the growth since it was last seen, as one row over the whole time.
 
 Usage is cut at UTC 5-minute edges by t_k/T in integers, so that the parts always add up to the whole. A part of a row
 longer than two intervals is bounded by the whole row's growth; the row's own total stays exact.
@@ -14,14 +14,14 @@ longer than two intervals is bounded by the whole row's growth; the row's own to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from nasacct.store.frame import ABSENT
-from nasacct.store.readings import FINAL, LOST
+from nasacct.store.readings import FINAL, HELD, LOST, READ
 from nasacct.store.tables import TIME, usage_schema
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def account(readings: Readings, node: str, terms: Terms) -> pa.Table:
     files and whatever was lost between them.
     """
     stream = readings.stream
+    readings = _without_gaps(readings)
     pairs = _pairs(readings)
     known = _last_known(readings)
     lost = np.isin(readings.kind[pairs.right], (FINAL, LOST))
@@ -82,6 +83,21 @@ def account(readings: Readings, node: str, terms: Terms) -> pa.Table:
             value, more = _bound(value, more, lost, pairs, rate)
         columns[measure.name] = value, more
     return _cut(stream, readings, node, pairs, columns, terms)
+
+
+def _without_gaps(readings: Readings) -> Readings:
+    """The same without readings that lack a counter which is known before and after: nothing begins or ends there."""
+    counters = [i for i, m in enumerate(readings.stream.measures) if m.kind == "counter"]
+    absent = readings.values[:, counters] == ABSENT
+    usual = np.isin(readings.kind, (READ, HELD))
+    if not absent[usual].any():
+        return readings
+    backwards = replace(readings, who=readings.who[::-1], values=readings.values[::-1])
+    before, after = _last_known(readings), _last_known(backwards)[::-1]
+    gap = absent & (before[:, counters] != ABSENT) & (after[:, counters] != ABSENT)
+    kept = ~(gap.any(axis=1) & usual)
+    rows = {name: getattr(readings, name)[kept] for name in ("who", "wall", "boot", "kind", "cycle", "values")}
+    return replace(readings, **rows)
 
 
 def _pairs(readings: Readings) -> _Pairs:

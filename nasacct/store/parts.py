@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from nasacct.store import journal
+from nasacct.store.chain import chain
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import account
 from nasacct.store.segment_file import SegmentWriter, digest_of
 from nasacct.store.segments import Footer, Replaced
 from nasacct.store.shelf import shelf
-from nasacct.store.tail import chain, terms
+from nasacct.store.tail import terms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,8 @@ log = logging.getLogger(__name__)
 def consume(tree: Tree) -> int:
     """Make parts of every closed journal file of which any is missing; gives back of how many files.
 
-    A file that cannot be read, unless it is the newest and perhaps just being begun, goes to the quarantine.
+    A file that cannot be read gets parts that bridge it, then it goes to the quarantine; so does one before which
+    nothing is known. The newest, which is perhaps just being begun, stays.
     NasacctError when a file is of a newer version; OSError when the store cannot be read or written.
     """
     paths = journal.files(tree.journal)
@@ -42,15 +44,12 @@ def consume(tree: Tree) -> int:
     if not todo:
         return 0
     first = next(i for i, p in enumerate(paths) if p.name in todo)
-
-    def unreadable(path: Path, why: journal.JournalError) -> None:
-        if path != paths[-1]:
-            tree.put_aside(path, why)
-
     done = 0
-    for found, following in chain(paths[first:], unreadable):
-        if following is not None and found.name in todo:
-            _make(tree, found, following, todo[found.name])
+    for path, found, following in chain(paths, first):
+        if following is not None and path.name in todo:
+            _make(tree, found, following, todo[path.name])
+            if found.broken:
+                tree.put_aside(path, found.trouble)
             done += 1
     return done
 
@@ -69,8 +68,8 @@ def _missing(tree: Tree, paths: list[Path]) -> dict[str, list[Relation]]:
 
 
 def _make(tree: Tree, found: Journal, following: Journal, missing: list[Relation]) -> None:
-    if found.trouble:
-        log.warning("%s ends with a %s; what is whole before it counts", found.name, found.trouble)
+    if found.trouble and not found.broken:
+        log.warning("%s has a %s; what is whole counts", found.name, found.trouble)
     replaces = (Replaced(found.name, digest_of(tree.journal / found.name)),)
     readings = of_journal(found, following)
     for relation in missing:

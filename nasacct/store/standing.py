@@ -24,10 +24,12 @@ class LastRows:
     """The last reading of each subject in one stream, by sid: `have` bool, `values` int64.
 
     `wall` and `boot` (ns) are when it was last seen to be so, which for an idle subject is later than its last change.
+    `stale` ones may have changed since, in frames that are lost: nothing holds until they are read again.
     """
 
     width: int
     have: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    stale: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     wall: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     boot: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     values: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
@@ -42,21 +44,24 @@ class LastRows:
             grown = LastRows(
                 self.width,
                 np.zeros(size, bool),
+                np.zeros(size, bool),
                 np.zeros(size, np.int64),
                 np.zeros(size, np.int64),
                 np.full((size, self.width), ABSENT, np.int64),
             )
             old = len(self.have)
             if old:
-                grown.have[:old], grown.wall[:old] = self.have, self.wall
+                grown.have[:old], grown.stale[:old], grown.wall[:old] = self.have, self.stale, self.wall
                 grown.boot[:old], grown.values[:old] = self.boot, self.values
-            self.have, self.wall, self.boot, self.values = grown.have, grown.wall, grown.boot, grown.values
-        self.have[sids], self.wall[sids], self.boot[sids] = True, at.wall_ns, at.boot_ns
+            self.have, self.stale, self.wall = grown.have, grown.stale, grown.wall
+            self.boot, self.values = grown.boot, grown.values
+        self.have[sids], self.stale[sids] = True, False
+        self.wall[sids], self.boot[sids] = at.wall_ns, at.boot_ns
         self.values[sids] = values
 
     def hold(self, at: Instant, missed: list[int]) -> None:
         """All but the missed were read again at this instant and had not changed."""
-        held = self.have & (self.boot < at.boot_ns)
+        held = self.have & ~self.stale & (self.boot < at.boot_ns)
         held[[sid for sid in missed if sid < len(held)]] = False
         self.wall[held], self.boot[held] = at.wall_ns, at.boot_ns
 
@@ -72,11 +77,16 @@ class LastRows:
 
 @dataclass(slots=True)
 class Standing:
-    """All that is needed to go on: `live` by sid, `rows` by stream, `listings` (last complete) by source."""
+    """All that is needed to go on: `live` by sid, `rows` by stream, `listings` (last complete) by source.
+
+    `lossy`: frames were lost, and with them births perhaps. Who was absent from later listings is not known then, so
+    the last ones before the loss stand.
+    """
 
     live: dict[int, Subject] = field(default_factory=dict)
     rows: dict[str, LastRows] = field(default_factory=dict)
     listings: dict[str, Instant] = field(default_factory=dict)
+    lossy: bool = False
 
     def last(self, stream: str) -> LastRows:
         """The last readings of a stream, empty when there are none."""
@@ -87,6 +97,10 @@ class Standing:
 
     def apply(self, frame: Frame) -> None:
         """Take the frame as having happened."""
+        if frame.after_loss:
+            self.lossy = True
+            for last in self.rows.values():
+                last.stale[:] = True
         for subject in frame.births:
             self.live[subject.sid] = subject
         for batch in frame.batches:
@@ -104,5 +118,5 @@ class Standing:
             for name, last in self.rows.items():
                 if STREAMS[name].source == batch.source:
                     last.hold(batch.at, missed)
-        if batch.listed is not None and batch.complete:
+        if batch.listed is not None and batch.complete and not self.lossy:
             self.listings[batch.source] = batch.at

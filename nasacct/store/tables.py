@@ -44,8 +44,9 @@ def usage_schema(stream: Stream) -> pa.Schema:
 def readings_schema(stream: Stream) -> pa.Schema:
     """Columns of a stream's readings.
 
-    node, keys, epoch; t (UTC); boot_us (CLOCK_BOOTTIME); kind (carry | zero | read | held | final | lost, see
-    `readings.py`); then each measure as it was read (NULL = absent).
+    node, keys, epoch; t (UTC); boot_us (CLOCK_BOOTTIME); kind (carry, zero, read, held, final, lost, next: see
+    `readings.py`); cycle (which of its source's within the journal file); bits32 (the measures that this kernel counts
+    in 32 bits beside those that every one does, NULL = none); then each measure as it was read (NULL = absent).
     """
     fields: list[pa.Field[Any]] = [
         pa.field("node", pa.string(), nullable=False),
@@ -54,6 +55,8 @@ def readings_schema(stream: Stream) -> pa.Schema:
         pa.field("t", TIME, nullable=False),
         pa.field("boot_us", pa.int64(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
+        pa.field("cycle", pa.int32(), nullable=False),
+        pa.field("bits32", pa.string()),
         *(pa.field(m.name, pa.int64()) for m in stream.measures),
     ]
     return pa.schema(fields)

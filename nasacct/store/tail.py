@@ -10,42 +10,19 @@ from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store import journal
+from nasacct.store.chain import chain
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection
     from pathlib import Path
 
     import pyarrow as pa
 
-    from nasacct.store.journal import Journal, JournalError
+    from nasacct.store.journal import Journal
     from nasacct.store.readings import Readings
     from nasacct.store.segments import Kind
-
-
-def chain(
-    paths: list[Path], unreadable: Callable[[Path, JournalError], None]
-) -> Iterator[tuple[Journal, Journal | None]]:
-    """Each readable file of these, in their order, with the next readable one behind it (None behind the last).
-
-    `unreadable` is told of the others. NasacctError when one is of a newer version; OSError when one cannot be read
-    now: nothing is known then of what it holds.
-    """
-    before: Journal | None = None
-    for path in paths:
-        try:
-            found = journal.read(path)
-        except journal.NewerJournalError as error:
-            raise NasacctError(str(error), DATA) from None
-        except journal.JournalError as error:
-            unreadable(path, error)
-            continue
-        if before is not None:
-            yield before, found
-        before = found
-    if before is not None:
-        yield before, None
 
 
 def terms(origin: journal.Origin) -> Terms:
@@ -65,6 +42,10 @@ class _Made:
     tables: dict[tuple[Kind, str], pa.Table] = field(default_factory=dict)
 
 
+def _make(state: tuple[int, int], later: Path | None, found: Journal, following: Journal | None) -> _Made:
+    return _Made(state, later, terms(found.origin), of_journal(found, following), found.trouble)
+
+
 class Tail:
     """One node's journal folder, for a reader that asks again and again. Not for several threads at once."""
 
@@ -73,8 +54,8 @@ class Tail:
         self.trouble: list[str] = []
         self._made: dict[Path, _Made] = {}
 
-    def look(self, paths: list[Path]) -> None:
-        """Read what is new since the last look in these files, which are the folder's last ones, in order.
+    def look(self, paths: list[Path], first: int = 0) -> None:
+        """Read what is new since the last look in the folder's files `paths`, of which those before `first` are kept.
 
         NasacctError when one of them is of a newer version.
         """
@@ -82,7 +63,7 @@ class Tail:
         made: dict[Path, _Made] = {}
         later: Path | None = None
         inside: Journal | None = None
-        for path in reversed(paths):
+        for path in reversed(paths[first:]):
             try:
                 status = path.stat()
                 state = status.st_size, status.st_mtime_ns
@@ -93,20 +74,34 @@ class Tail:
                 found = journal.read(path)
                 if later is not None and inside is None:
                     inside = journal.read(later)
-                made[path] = _Made(
-                    state, later, terms(found.origin), of_journal(found, inside if later else None), found.trouble
-                )
+                made[path] = _make(state, later, found, inside if later else None)
                 later, inside = path, found
             except journal.NewerJournalError as error:
                 raise NasacctError(str(error), DATA) from None
             except journal.JournalError as error:
+                if later is not None:
+                    made = self._bridged(paths, first)
+                    break
                 self.trouble.append(f"{error}; what it holds is missing")
             except OSError as error:
                 # it may be readable again, or kept by now: nothing before it may reach over what it holds
                 later, inside = None, None
                 self.trouble.append(not_now(error))
         self._made = made
-        self.trouble += [f"{p} ends with a {m.trouble}; what is whole counts" for p, m in made.items() if m.trouble]
+        self.trouble += [f"{p} has a {m.trouble}; what is whole counts" for p, m in made.items() if m.trouble]
+
+    def _bridged(self, paths: list[Path], first: int) -> dict[Path, _Made]:
+        """All files anew, those that cannot be read as the keeper will soon bridge them."""
+        made = {}
+        try:
+            for path, found, following in chain(paths, first):
+                if found.broken:
+                    self.trouble.append(str(found.trouble))
+                    found.trouble = None
+                made[path] = _make((-1, -1), None, found, following)
+        except OSError as error:
+            self.trouble.append(not_now(error))
+        return made
 
     def tables(self, kind: Kind, stream: str, replaced: Collection[str]) -> list[pa.Table]:
         """The usage or the readings of a stream, a table for each file that is not replaced by a segment."""

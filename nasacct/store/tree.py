@@ -43,8 +43,8 @@ class Relation:
 
     @property
     def order(self) -> list[tuple[str, Literal["ascending", "descending"]]]:
-        """How rows lie in a segment: by key, epoch and time."""
-        time = "t0" if self.kind == "usage" else "t"
+        """How rows lie in a segment: by key, epoch and time; readings by the clock that never steps."""
+        time = "t0" if self.kind == "usage" else "boot_us"
         return [(name, "ascending") for name in (*self.stream.keys, "epoch", time)]
 
     def __str__(self) -> str:

@@ -154,7 +154,7 @@ class Warehouse:
             replaced = [found.replaced for found in shelves.values()]
             first = next((i for i, p in enumerate(paths) if any(p.name not in r for r in replaced)), len(paths))
             tail = self._tails.setdefault(tree, Tail(tree.journal, tree.node))
-            tail.look(paths[first:])
+            tail.look(paths, first)
             for name, found in shelves.items():
                 what = seen[name]
                 what.segments += list(found.visible)

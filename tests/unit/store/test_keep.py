@@ -144,7 +144,7 @@ def test_replaced_files_go_after_a_grace_period_and_the_newest_journal_never(tmp
     assert expire_replaced(tree, made + 800, 900) == 0
     assert len(journal.files(tree.journal)) == 4
     expire_replaced(tree, made + 10**6, 900)
-    assert len(journal.files(tree.journal)) == 1
+    assert len(journal.files(tree.journal)) == 2
     assert all(not shelf(r.folder).hidden for r in tree.relations())
     assert added(tmp_path) == before
 
@@ -205,6 +205,35 @@ def test_an_unreadable_journal_file_is_put_aside_unless_it_is_the_newest(tmp_pat
     assert [p.name for p in tree.quarantine.iterdir()] == [paths[1].name]
     assert newest.exists()
     assert {k: v[0] for k, v in added(tmp_path).items()} == {k: v[0] for k, v in before.items()}
+
+
+def test_a_journal_file_that_rots_after_the_one_before_was_kept_is_bridged(tmp_path):
+    """Its neighbour's usage ends at its head; from there on the parts made for it reach to the next head."""
+    recorder = record(tmp_path, minutes=40)
+    tree = Tree(tmp_path, "nas1")
+    before = added(tmp_path)
+    keep(tree, at("2026-11-23 10:59"), AT_ONCE)
+    third = journal.files(tree.journal)[-1]
+    recorder.rotate()
+    recorder.cycle({t: {"read_bytes": 10**6, "calls": 99} for t in recorder.alive["nfsd"]}, seconds=60)
+    third.write_bytes(b"NASJ1\nno head any more")
+    bridged = {k: 10**6 if v[0] > 300 else v[0] for k, v in before.items()}
+    assert {k: v[0] for k, v in added(tmp_path).items()} == bridged
+    keep(tree, at("2026-11-23 10:59"), AT_ONCE)
+    assert [p.name for p in tree.quarantine.iterdir()] == [third.name]
+    assert {k: v[0] for k, v in added(tmp_path).items()} == bridged
+    keep(tree, at("2026-11-25"), AT_ONCE)
+    assert levels(tree) == ["day"]
+
+
+def test_the_file_before_the_newest_stays_in_case_that_one_rots(tmp_path):
+    """A journal file is deleted when the one after it was kept as well."""
+    record(tmp_path)
+    tree = Tree(tmp_path, "nas1")
+    files = journal.files(tree.journal)
+    for _ in range(3):
+        keep(tree, at("2026-11-25"), AT_ONCE)
+    assert journal.files(tree.journal) == files[-2:]
 
 
 def test_a_journal_of_a_newer_version_is_refused(tmp_path):
@@ -277,7 +306,7 @@ def test_killed_anywhere_the_next_run_goes_on(tmp_path, monkeypatch):
         assert added(where) == wanted
         assert levels(tree) == ["day"]
         assert rolled(tree, "1h") == in_segments(tree)
-        assert len(journal.files(tree.journal)) == 1
+        assert len(journal.files(tree.journal)) == 2
         lives += 1
     assert lives > 40
 
@@ -370,7 +399,7 @@ def test_old_segments_go_and_rollups_stay(tmp_path):
     for _ in range(4):
         keep(tree, at("2026-11-25"), AT_ONCE)
     (kept,) = shelf(tree.relation("readings", NFSD).folder).visible
-    assert kept.since > at("2025-02-01")
+    assert kept.until > at("2025-02-01")
     assert levels(tree) == ["day", "day"]
     assert len(shelf(tree.rollup("1d", NFSD)).visible) == 2
 

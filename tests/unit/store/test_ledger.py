@@ -11,6 +11,7 @@ from nasacct.store.frame import ABSENT, Subject
 from nasacct.store.ledger import Terms, account
 from nasacct.store.readings import CARRY, FINAL, HELD, LOST, READ, ZERO, Readings
 from nasacct.store.schema import DISKS, LINKS, NFSD
+from nasacct.store.tables import readings_schema
 
 SECOND = 1_000_000_000
 TERMS = Terms(interval_ns=10 * SECOND, link_bytes_s=1000)
@@ -118,10 +119,28 @@ def test_a_stepped_clock_moves_rows_but_no_byte():
         assert got[-2][1] == 20 + step
 
 
-def test_an_absent_counter_is_unknown_and_is_made_good_when_it_returns():
-    """A line missing from one reading is NULL there; the growth since it was last seen is counted when it is back."""
-    points = [(0, 0, CARRY, 10), (10, 10, READ, ABSENT), (20, 20, READ, 25)]
-    assert parts(series(NFSD, "read_bytes", points), "read_bytes") == [(0, 10, None, None), (10, 20, 15, 0)]
+def test_an_absent_counter_is_made_good_when_it_returns():
+    """A line missing from one reading hides nothing: one row reaches from where it was last seen to its return."""
+    points = [(0, 0, CARRY, 10), (10, 10, READ, ABSENT), (20, 20, READ, 25), (30, 30, READ, ABSENT)]
+    assert parts(series(NFSD, "read_bytes", points), "read_bytes") == [(0, 20, 15, 0), (20, 30, None, None)]
+
+
+def test_stored_readings_give_the_same_usage_again():
+    """All that the ledger was given is in the table: births, holds, ends, widths and cycles too."""
+    points = [
+        (0, 0, ZERO, 0),
+        (0.0004, 0.0004, READ, 7),
+        (10, 10, HELD, 7),
+        (20, 20, READ, 2**32 - 5),
+        (30, 30, READ, 1),
+    ]
+    points += [(34, 34, LOST, 0)]
+    for measure, bits32 in (("read_bytes", ["read_bytes", "calls"]), ("read_bytes", []), ("rpc_calls", [])):
+        readings = series(NFSD, measure, points, bits32=bits32)
+        table = readings.table("n")
+        assert table.schema.equals(readings_schema(NFSD))
+        again = Readings.of_table(NFSD, table)
+        assert account(again, "n", TERMS).equals(account(readings, "n", TERMS))
 
 
 def test_gauges_are_not_subtracted():

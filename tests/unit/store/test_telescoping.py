@@ -145,12 +145,8 @@ class Story:
             self.recorder.sizes[written.path] = self.recorder.sizes[written.path][: left + 1]
 
     def wreck(self) -> None:
-        """All of the last closed file becomes unreadable, and the one before it was not kept yet.
-
-        Had it been, with this file's head as its end, nothing would be left to bridge from; so would it be if there
-        were no file before.
-        """
-        if (written := self._last_closed()) is not None and len(self.files) - 3 >= self.kept:
+        """All of the last closed file becomes unreadable; what was before it is there to be bridged from."""
+        if (written := self._last_closed()) is not None and len(self.files) >= 3:
             written.path.write_bytes(b"no journal")
             self.files.remove(written)
 

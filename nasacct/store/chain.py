@@ -1,0 +1,81 @@
+"""The chain of journal files: each with the next one behind it, whose head says what the file before lost at its end.
+
+A file that cannot be read is bridged: it becomes one without frames, which begins with what stood at the end of the
+file before it. So its usage reaches from there to the next head: nothing but resolution is lost, whether or not the
+file before was turned into usage while this one could still be read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nasacct.errors import DATA, NasacctError
+from nasacct.store import journal
+from nasacct.store.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from nasacct.store.journal import JournalError
+
+
+def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal, Journal | None]]:
+    """Each of the `paths` from number `first` on, with the next readable one behind it (None behind the last).
+
+    Of files that cannot be read and that no readable one follows nothing is given. NasacctError when a file is of a
+    newer version; OSError when one cannot be read now: nothing is known then of what it holds.
+    """
+    before: tuple[Path, Journal] | None = None
+    broken: list[tuple[Path, JournalError]] = []
+    for at in range(first, len(paths)):
+        try:
+            found = _read(paths[at])
+        except journal.JournalError as error:
+            broken.append((paths[at], error))
+            continue
+        following = found
+        bridges = []
+        for path, why in reversed(broken):
+            earlier = _before(paths, paths.index(path))
+            bridges.append((path, _bridge(path, why, earlier, following), following))
+            following = bridges[-1][1]
+        if before is not None:
+            yield *before, following
+        yield from reversed(bridges)
+        before, broken = (paths[at], found), []
+    if before is not None:
+        yield *before, None
+
+
+def _read(path: Path) -> Journal:
+    try:
+        return journal.read(path)
+    except journal.NewerJournalError as error:
+        raise NasacctError(str(error), DATA) from None
+
+
+def _before(paths: Sequence[Path], at: int) -> Journal | None:
+    """The last readable file before that number."""
+    for path in reversed(paths[:at]):
+        try:
+            return _read(path)
+        except journal.JournalError:
+            continue
+    return None
+
+
+def _bridge(path: Path, why: JournalError, before: Journal | None, following: Journal) -> Journal:
+    """What stands for a file that cannot be read."""
+    name, number = path.name, journal.number_of(path)
+    trouble = f"{why}; its frames are lost"
+    if before is None:
+        # nothing is known of before: what stands in the next head stands from there on
+        return Journal(name, number, following.origin, 0, following.at, following.carry, trouble=trouble, broken=True)
+    same_run = before.origin.run == following.origin.run
+    if same_run:
+        # frames that could not be synced are in the following file again, and count there
+        before.frames = [f for f in before.frames if f.seq < following.first_seq]
+    at = before.frames[-1].at if before.frames else before.at
+    first_seq = following.first_seq if same_run else 0
+    return Journal(name, number, before.origin, first_seq, at, before.standing(), trouble=trouble, broken=True)
