@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from nasacct.store.journal import JournalError
 
+#: The number of a frame that no run of a collector reaches.
+_NEVER = 1 << 62
+
 
 def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal, Journal | None]]:
     """Each of the `paths` from number `first` on, with the next readable one behind it (None behind the last).
@@ -71,11 +74,13 @@ def _bridge(path: Path, why: JournalError, before: Journal | None, following: Jo
     trouble = f"{why}; its frames are lost"
     if before is None:
         # nothing is known of before: what stands in the next head stands from there on
-        return Journal(name, number, following.origin, 0, following.at, following.carry, trouble=trouble, broken=True)
+        return Journal(
+            name, number, following.origin, _NEVER, following.at, following.carry, trouble=trouble, broken=True
+        )
     same_run = before.origin.run == following.origin.run
     if same_run:
         # frames that could not be synced are in the following file again, and count there
         before.frames = [f for f in before.frames if f.seq < following.first_seq]
     at = before.frames[-1].at if before.frames else before.at
-    first_seq = following.first_seq if same_run else 0
+    first_seq = following.first_seq if same_run else _NEVER
     return Journal(name, number, before.origin, first_seq, at, before.standing(), trouble=trouble, broken=True)

@@ -220,7 +220,7 @@ FROM nfsd GROUP BY epoch
 """
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=STEPS)
 def test_usage_adds_up_whatever_happens(steps):
     """The sum over an epoch is its last reading minus its first, or the last one when it was born, at every moment.
