@@ -6,7 +6,7 @@ The numbers are those of sysexits.h (BSD), so that scripts and supervisors can t
 from __future__ import annotations
 
 OK = 0
-#: Not an error: the command ran and its answer is "something is wrong" (`doctor`).
+#: Not an error: the command ran and its answer is "something is wrong" (`check`, `doctor`).
 FINDINGS = 1
 USAGE = 64
 DATA = 65
@@ -22,7 +22,7 @@ CONFIG = 78
 #: What each exit status means, in the words of `--help` and docs/cli.md.
 MEANINGS = {
     OK: "done",
-    FINDINGS: "something is missing; the answer says what",
+    FINDINGS: "something is wrong or missing; the answer says what",
     USAGE: "a wrong option or argument",
     DATA: "a file is broken or not what it should be",
     NO_INPUT: "a file or store to read from is not there",

@@ -49,7 +49,7 @@ def look(root: Path) -> Place:
         space.total,
         _owner(root.stat()) if root.exists() else None,
         os.access(root, os.R_OK | os.X_OK),
-        tuple(_held(root)),
+        tuple(held(root)),
     )
 
 
@@ -65,10 +65,10 @@ def _owner(status: os.stat_result) -> str:
     return f"{user}:{group} {stat.S_IMODE(status.st_mode):04o}"
 
 
-def _held(root: Path) -> list[str]:
+def held(root: Path) -> list[str]:
     """Who holds a lock, by /proc/locks: asking with flock itself could refuse a collector that starts this moment."""
     try:
-        held = {
+        locked = {
             (int(fields[4]), int(fields[5].rpartition(":")[2]))
             for line in Path("/proc/locks").read_text().splitlines()
             if len(fields := line.split()) > 5 and fields[1] == "FLOCK" and fields[5].count(":") == 2
@@ -79,6 +79,6 @@ def _held(root: Path) -> list[str]:
     for path in sorted(root.glob("node=*/*.lock")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             # the number of the device is another one on some file systems (btrfs); pid and inode say enough
-            if (json.loads(path.read_bytes())["pid"], path.stat().st_ino) in held:
+            if (json.loads(path.read_bytes())["pid"], path.stat().st_ino) in locked:
                 found.append(f"{path.parent.name.removeprefix('node=')}/{path.stem}")
     return found

@@ -1,0 +1,124 @@
+"""The whole check of a store: every tree's files, then what they say of each other, then the sealed months."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nasacct.errors import NasacctError
+from nasacct.store import journal
+from nasacct.store import root as store_root
+from nasacct.store.check.journals import journal_findings
+from nasacct.store.check.segments import Place
+from nasacct.store.check.shelves import Shelved, look
+from nasacct.store.finding import Finding
+from nasacct.store.place import held
+from nasacct.store.rollups import STEPS, rollup_schema
+from nasacct.store.schema import STREAMS
+from nasacct.store.seals import seals, verify
+from nasacct.store.tree import Tree, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: What belongs into a node's tree beside folders of segments.
+_OURS = frozenset({"journal", "readings", "usage", "rollup", "quarantine", "collect.lock", "keep.lock", "keep.json"})
+
+
+@dataclass(slots=True)
+class Report:
+    """What was looked at and what is wrong: `files` and `rows` in them, sealed `months` with the digest of the last.
+
+    `findings` are in the order in which they were met, each once.
+    """
+
+    files: int = 0
+    rows: int = 0
+    months: int = 0
+    head: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, more: list[Finding]) -> None:
+        """Take findings that were not met before."""
+        self.findings += [f for f in dict.fromkeys(more) if f not in self.findings]
+
+
+def check(root: Path) -> Report:
+    """Read all of the store. NasacctError when there is none, or it is of a newer version; OSError."""
+    store_root.existing(root)
+    report = Report()
+    for tree in trees(root):
+        _tree(tree, report)
+    for path in sorted(root.iterdir()):
+        if not path.name.startswith("node=") and path.name not in {"store.json", "sealed"}:
+            report.add([_stray(path)])
+    try:
+        report.add(verify(root))
+        months = seals(root)
+    except NasacctError as error:
+        report.add([Finding("newer", root / "sealed", f"is of a newer version: {error.sentence}")])
+    else:
+        report.months, report.head = len(months), months[-1].digest if months else None
+        report.files += len(months)
+        report.rows += sum(month.rows for month in months)
+    return report
+
+
+def shelves(tree: Tree) -> Iterator[Shelved]:
+    """Every folder of segments of a node, examined."""
+    for relation in tree.relations():
+        order = tuple(name for name, _ in relation.order)
+        yield look(Place(relation.folder, tree.node, relation.kind, relation.stream, relation.schema, order), tree)
+    for step in STEPS:
+        for stream in STREAMS.values():
+            order = (*stream.keys, "epoch", "bucket")
+            yield look(
+                Place(tree.rollup(step, stream), tree.node, "rollup", stream, rollup_schema(stream), order), tree
+            )
+
+
+def _tree(tree: Tree, report: Report) -> None:
+    found = list(journal_findings(tree, written=_runs(tree, "collect")))
+    report.files += len(journal.files(tree.journal))
+    for shelved in shelves(tree):
+        found += shelved.findings
+        report.files += shelved.files
+        report.rows += shelved.rows
+    found += _strays(tree)
+    # what a keeper is writing now is not left over, and what it replaced meanwhile is no fault of the store
+    kept = _runs(tree, "keep")
+    report.add([f for f in found if os.path.lexists(f.path) and not (f.kind == "leftover" and kept)])
+
+
+def _runs(tree: Tree, role: str) -> bool:
+    return f"{tree.node}/{role}" in held(tree.root)
+
+
+def _strays(tree: Tree) -> Iterator[Finding]:
+    """What lies in a tree and is none of its files."""
+    for path in sorted(tree.folder.iterdir()):
+        if path.name not in _OURS:
+            yield _stray(path)
+    named = {p.name for p in journal.files(tree.journal)}
+    for path in sorted(tree.journal.iterdir()) if tree.journal.is_dir() else ():
+        if path.name not in named:
+            yield _stray(path)
+    folders = [tree.folder / kind for kind in ("usage", "readings")] + [tree.folder / "rollup" / s for s in STEPS]
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name not in STREAMS:
+                yield Finding("foreign", path, "is no stream that this nasacct knows; what it holds is not looked at")
+    rollup = tree.folder / "rollup"
+    for path in sorted(rollup.iterdir()) if rollup.is_dir() else ():
+        if path.name not in STEPS:
+            yield _stray(path)
+    for path in sorted(tree.quarantine.iterdir()) if tree.quarantine.is_dir() else ():
+        yield Finding("quarantine", path, "was put aside because it could not be read; what only it held is lost")
+
+
+def _stray(path: Path) -> Finding:
+    if path.name.startswith(".") and path.name.endswith(".tmp"):
+        return Finding("leftover", path, "was left by a program that was killed")
+    return Finding("foreign", path, "does not belong there")
