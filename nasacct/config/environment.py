@@ -1,7 +1,8 @@
 """The NASACCT_* environment variables as configuration values.
 
-A key `servers.exportfs` is NASACCT_SERVERS__EXPORTFS. Lists are JSON or separated by commas; an empty text unsets a key
-that may be unset. A variable that resembles a key without being one is an error, any other is left alone.
+A key `servers.exportfs` is NASACCT_SERVERS__EXPORTFS. Lists are JSON or separated by commas, tables are JSON; an empty
+text unsets a key that may be unset. A variable that resembles a key without being one is an error; others are left
+alone.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def _typed(text: str, info: FieldInfo, name: str) -> Any:
     kinds = get_args(annotation) or (annotation,)
     if not text and type(None) in kinds:
         return None
-    if get_origin(annotation) is tuple:
-        if not text.lstrip().startswith(("[", "{")):
+    if get_origin(annotation) in (tuple, dict):
+        if get_origin(annotation) is tuple and not text.lstrip().startswith(("[", "{")):
             return [part.strip() for part in text.split(",") if part.strip()]
         try:
             return json.loads(text)

@@ -61,6 +61,9 @@ def _default_node() -> str:
 AbsolutePath = Annotated[Path, BeforeValidator(_said), AfterValidator(_absolute)]
 
 
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
 class Table(BaseModel):
     """One table of the file: frozen, without unknown keys; a value of another type is not converted."""
 
@@ -141,7 +144,11 @@ class Store(Table):
     journal_minutes: int = Field(default=15, description="a whole number of minutes from 1 to 60", ge=1, le=60)
     ring_mib: int = Field(default=32, description="a whole number of MiB from 1 to 1024", ge=1, le=1024)
     readings_days: int = Field(default=40, description="a whole number of days from 1 to 100", ge=1, le=100)
+    readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
+    usage_days_of: dict[str, Days] = Field(
+        default={}, description="a table of streams and whole numbers of days, such as { health = 30 }"
+    )
     link_rate_bits: int = Field(
         default=10_000_000_000,
         description="the most bits per second one server's link can carry, such as 10_000_000_000",

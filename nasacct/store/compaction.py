@@ -1,33 +1,45 @@
-"""Compaction: the parts of an hour become one segment, and all that a day has become one, in bounded memory.
+"""Compaction: the parts of an hour become one segment, all that a day has becomes one, and a day's sums join a month's.
 
-A segment belongs to the hour and the day in which it ends. A part that comes late lies beside the day until the next
+A segment belongs to the hour, the day, the month in which it ends. What comes late lies beside the day until the next
 run, which makes one of both. The new segment lists what it replaces before anything is deleted, so a reader sees every
 row once at any moment.
+
+Usage that is in the rollups and usage that is not are never merged: nobody could tell afterwards what to add.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from nasacct.store.segment_file import SegmentWriter, read
-from nasacct.store.segments import Footer, Replaced, Segment, SegmentError
+from nasacct.store.segment_file import SegmentWriter, counts, read
+from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, reading
 from nasacct.store.shelf import Shelf, shelf
+from nasacct.store.sums import added
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nasacct.store.journal_spans import Spans
     from nasacct.store.tree import Relation, Tree
 
 log = logging.getLogger(__name__)
 
 HOUR_S, DAY_S = 3600, 86_400
+#: A day is over so long after its end: the journal file that reaches over midnight is closed by then.
+SETTLED_S = 1800
 #: How many values are held in memory at once.
 VALUES = 8_000_000
+#: What becomes of the rollups of each step.
+_PERIODS = {"5m": "month", "1h": "month", "1d": "year"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +58,20 @@ def compact(tree: Tree, relation: Relation, now_s: float) -> int:
     found = shelf(relation.folder)
     for path in found.damaged:
         tree.put_aside(path, "no whole segment")
+    merges = periods(found, relation.step) if relation.step else due(found, now_s)
+    if relation.kind == "usage" and merges:
+        steps = [shelf(r.folder).journals for r in tree.rollups(relation.stream)]
+        merges = [m for m in merges if len({rolled(found.visible[s], steps) for s in m.inputs}) == 1]
     done = 0
-    for merge in due(found, now_s):
+    for merge in merges:
         if all(tree.sound(s) for s in merge.inputs):
-            _merge(tree, relation, found, merge)
-            done += 1
+            done += _merge(tree, relation, found, merge)
     return done
+
+
+def rolled(said: Footer, steps: list[Spans]) -> tuple[bool, ...]:
+    """In which of the rollups, each made of these journal files, a segment of usage is."""
+    return tuple(step.covers(said.journals) for step in steps)
 
 
 def due(found: Shelf, now_s: float) -> list[Merge]:
@@ -61,7 +81,7 @@ def due(found: Shelf, now_s: float) -> list[Merge]:
         days.setdefault(day_of(segment), []).append(segment)
     merges = []
     for day, segments in sorted(days.items()):
-        if (day + 1) * DAY_S <= now_s:
+        if (day + 1) * DAY_S + SETTLED_S <= now_s:
             if len(segments) > 1 or segments[0].level != "day":
                 merges.append(Merge("day", tuple(segments)))
             continue
@@ -76,51 +96,68 @@ def due(found: Shelf, now_s: float) -> list[Merge]:
     return merges
 
 
+def periods(found: Shelf, step: str) -> list[Merge]:
+    """The rollups that are to become one of their month or year; what has columns of a later program stays as it is."""
+    level = _PERIODS[step]
+    inputs: dict[str, list[Segment]] = {}
+    for segment in found.visible:
+        end = datetime.fromtimestamp(segment.until - 1, UTC)
+        inputs.setdefault(f"{end:%Y-%m}" if level == "month" else f"{end:%Y}", []).append(segment)
+    return [Merge(level, tuple(i)) for _, i in sorted(inputs.items()) if len(i) > 1 or i[0].level != level]
+
+
 def day_of(segment: Segment) -> int:
     """The day (since 1970, UTC) in which the segment ends."""
     return (segment.until - 1) // DAY_S
 
 
-def slices(relation: Relation, inputs: tuple[Segment, ...]) -> Iterator[pa.Table]:
-    """All rows of the inputs in order, in tables small enough to be held.
+def slices(relation: Relation, inputs: tuple[Segment, ...], schema: pa.Schema | None = None) -> Iterator[pa.Table]:
+    """All rows of the inputs in order, in tables small enough to be held; in the relation's columns or the given ones.
 
     The rows of one key are never in two tables, so that what is summed by key is whole in each.
     """
+    columns = schema or relation.schema
     if not relation.stream.keys:
-        yield _rows(relation, inputs, None)
+        yield _rows(relation, inputs, columns, None)
         return
     key = relation.stream.keys[0]
     sizes: dict[str | None, int] = {}
     for segment in inputs:
-        values: Any = pc.value_counts(read(segment.path, relation.schema, [key]).column(key))
-        for entry in values.to_pylist():
-            sizes[entry["values"]] = sizes.get(entry["values"], 0) + entry["counts"]
-    most = max(VALUES // len(relation.schema), 1)
+        for value, rows in counts(segment.path, key).items():
+            sizes[value] = sizes.get(value, 0) + rows
+    most = max(VALUES // len(columns), 1)
     named = sorted(k for k in sizes if k is not None)
-    start, rows = 0, 0
+    start, held = 0, 0
     field = pc.field(key)
     for i, value in enumerate(named):
-        rows += sizes[value]
-        if i + 1 == len(named) or rows + sizes[named[i + 1]] > most:
-            yield _rows(relation, inputs, (field >= named[start]) & (field <= value))
-            start, rows = i + 1, 0
+        held += sizes[value]
+        if i + 1 == len(named) or held + sizes[named[i + 1]] > most:
+            yield _rows(relation, inputs, columns, (field >= named[start]) & (field <= value))
+            start, held = i + 1, 0
     if None in sizes:
-        yield _rows(relation, inputs, field.is_null())
+        yield _rows(relation, inputs, columns, field.is_null())
 
 
-def _rows(relation: Relation, inputs: tuple[Segment, ...], which: Any) -> pa.Table:
-    tables = [read(s.path, relation.schema, rows=which) for s in inputs]
+def _rows(relation: Relation, inputs: tuple[Segment, ...], schema: pa.Schema, which: Any) -> pa.Table:
+    tables = [read(s.path, schema, rows=which) for s in inputs]
     return pa.concat_tables(tables).sort_by(relation.order)
 
 
-def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> None:
+def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
+    """Write one segment of several; False when that would lose columns that this program does not know."""
     footers = [found.visible[s] for s in merge.inputs]
-    with SegmentWriter(relation.folder, merge.level, relation.schema) as writer:
-        for table in slices(relation, merge.inputs):
-            writer.add(table)
-        rows = sum(f.rows for f in footers)
-        if writer.rows != rows:
-            raise SegmentError(f"{relation.folder}: {rows} rows were to be merged, but {writer.rows} were read")
+    schema = _with_unknown(relation.schema, merge.inputs)
+    if relation.step and len(schema) > len(relation.schema):
+        log.warning("%s has columns of a later nasacct and stays in several files", relation)
+        return False
+    wanted = read_rows = 0
+    with SegmentWriter(relation.folder, merge.level, schema) as writer:
+        for table in slices(relation, merge.inputs, schema):
+            read_rows += len(table)
+            writer.add(added(table, relation.stream) if relation.step else table)
+        wanted = sum(f.rows for f in footers)
+        if read_rows != wanted:
+            raise SegmentError(f"{relation.folder}: {wanted} rows were to be merged, but {read_rows} were read")
         made = writer.finish(
             Footer(
                 relation.kind,
@@ -129,11 +166,23 @@ def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> None:
                 merge.level,
                 min(f.since for f in footers),
                 max(f.until for f in footers),
-                rows,
+                writer.rows,
                 replaced_by(merge.inputs, footers),
+                reduce(or_, (f.journals for f in footers)),
             )
         )
     log.debug("%s: %s of %d", relation, made.name, len(merge.inputs))
+    return True
+
+
+def _with_unknown(schema: pa.Schema, inputs: tuple[Segment, ...]) -> pa.Schema:
+    """The columns, and behind them those of the inputs that only a later program knows: they are not ours to drop."""
+    for segment in inputs:
+        with reading(segment.path):
+            for field in pq.read_schema(segment.path):
+                if field.name not in schema.names:
+                    schema = schema.append(field.with_nullable(True))
+    return schema
 
 
 def replaced_by(inputs: tuple[Segment, ...], footers: list[Footer]) -> tuple[Replaced, ...]:

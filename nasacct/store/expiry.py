@@ -5,7 +5,8 @@ Three reasons, each with its own condition:
 - replaced: a sound, visible segment lists the file, and has done so for longer than any reader's query may last;
 - old: longer ago than configured, counted back from the node's newest whole day, so that neither a store that stands
   still nor a replayed recording is emptied by the clock. A segment goes only after everything it replaces, or that
-  would be seen again;
+  would be seen again; usage only when it is in the rollups of every step; readings only of sealed months, or when they
+  are so old that nobody will seal them any more;
 - left over: a temporary file of a keeper that was killed.
 
 The newest journal file always stays: the next run of the collector begins with it. So does the one before a file that
@@ -17,24 +18,48 @@ from __future__ import annotations
 import logging
 import math
 import zlib
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from nasacct.store import journal
-from nasacct.store.compaction import DAY_S
+from nasacct.store.compaction import DAY_S, rolled
 from nasacct.store.segment_file import digest_of, sync_folder
 from nasacct.store.segments import named
 from nasacct.store.shelf import Shelf, shelf
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from nasacct.store.tree import Tree
+    from nasacct.store.tree import Relation, Tree
 
 log = logging.getLogger(__name__)
 
 #: Every segment is read again, to find damage, once in so many days.
 ROTATION_DAYS = 30
+#: How long files stay after they were replaced: longer than any reader's query.
+GRACE_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long what is kept: `days` by kind (readings, usage), `streams` for the usage of single ones.
+
+    Readings that end after `sealed` (all before is sealed; seconds of UTC) stay until they are `most` days old.
+    `grace_s` is how long what was replaced stays.
+    """
+
+    days: Mapping[str, int]
+    grace_s: float = GRACE_S
+    streams: Mapping[str, int] = field(default_factory=dict)
+    sealed: float = math.inf
+    most: int = 100
+
+    def days_of(self, relation: Relation) -> int:
+        """How many days a relation's segments are kept."""
+        days = self.days[relation.kind]
+        return self.streams.get(relation.stream.name, days) if relation.kind == "usage" else days
 
 
 def folders(tree: Tree) -> list[Path]:
@@ -101,20 +126,40 @@ def _expire_journal(tree: Tree, now_s: float, grace_s: float) -> int:
     return len(due)
 
 
-def expire_old(tree: Tree, newest_s: float, days: dict[str, int]) -> int:
-    """Delete segments that end longer than `days` (by kind) before `newest_s`; gives back how many."""
+def expire_old(tree: Tree, newest_s: float, rules: Rules) -> int:
+    """Delete segments that end longer than their days before `newest_s`; gives back how many."""
     gone = 0
     still = {p.name for p in journal.files(tree.journal)}
+    unsealed = 0
     for relation in tree.relations():
         found = shelf(relation.folder)
         there = still | {s.name for s in (*found.visible, *found.hidden)}
-        for segment, footer in found.visible.items():
-            old = segment.until < newest_s - days[relation.kind] * DAY_S
-            if old and not any(item.name in there for item in footer.replaces):
-                segment.path.unlink()
-                gone += 1
-        if gone:
+        old = [s for s in found.visible if s.until < newest_s - rules.days_of(relation) * DAY_S]
+        steps = (
+            [shelf(r.folder).journals for r in tree.rollups(relation.stream)]
+            if old and relation.kind == "usage"
+            else []
+        )
+        before = gone
+        for segment in old:
+            said = found.visible[segment]
+            if any(item.name in there for item in said.replaces) or not all(rolled(said, steps)):
+                continue
+            if relation.kind == "readings" and segment.until > rules.sealed:
+                if segment.until >= newest_s - rules.most * DAY_S:
+                    continue
+                unsealed += 1
+            segment.path.unlink()
+            gone += 1
+        if gone > before:
             sync_folder(relation.folder)
+    if unsealed:
+        log.warning(
+            "%d segments of readings of months that were never sealed are deleted: they are %d days old, the most that "
+            "readings are kept; seal each month",
+            unsealed,
+            rules.most,
+        )
     return gone
 
 

@@ -15,7 +15,6 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,35 +23,27 @@ import pyarrow as pa
 from nasacct.errors import IO, OK, of_os
 from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, compact
-from nasacct.store.expiry import clean, expire_old, expire_replaced, newest_day, rotate
+from nasacct.store.expiry import Rules, clean, expire_old, expire_replaced, newest_day, rotate
 from nasacct.store.parts import consume
 from nasacct.store.rollups import roll
 from nasacct.store.schema import STREAMS
+from nasacct.store.seals import sealed_until
 from nasacct.store.segments import SegmentError
 from nasacct.store.tree import Tree, trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from nasacct.config import Config
 
 log = logging.getLogger(__name__)
 
-#: How long files stay after they were replaced: longer than any reader's query.
-GRACE_S = 900.0
 #: How often there is something to do.
 PAUSE_S = 60.0
 #: ioprio_set(2) by machine, its `who` for one process, and the class that gets the disk when nobody else wants it.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30}
 _WHO_PROCESS, _CLASS_IDLE = 1, 3 << 13
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How long what is kept: `days` by kind (readings, usage), `grace_s` for what was replaced."""
-
-    days: dict[str, int]
-    grace_s: float = GRACE_S
 
 
 def run(config: Config, *, once: bool = False) -> int:
@@ -68,7 +59,6 @@ def run(config: Config, *, once: bool = False) -> int:
     if config.mountpoint is not None and not store_root.wait_for_mount(config.mountpoint, stop, log.info):
         return OK
     root = store_root.existing(config.root)
-    rules = Rules({"readings": config.store.readings_days, "usage": config.store.usage_days})
     held: dict[str, Tree] = {}
     with ExitStack() as locks:
         while True:
@@ -79,11 +69,23 @@ def run(config: Config, *, once: bool = False) -> int:
                     locks.enter_context(store_root.lock(root, node, "keep"))
                     held[node] = tree
                     clean(tree)
+            rules = _rules(root, config)
             failed = sum(keep(tree, time.time(), rules, stop) for tree in held.values())
             if once:
                 return IO if failed else OK
             if stop.wait(PAUSE_S):
                 return OK
+
+
+def _rules(root: Path, config: Config) -> Rules:
+    sealed = sealed_until(root)
+    days = {"readings": config.store.readings_days, "usage": config.store.usage_days}
+    return Rules(
+        days,
+        streams=config.store.usage_days_of,
+        sealed=sealed.timestamp() if sealed else 0,
+        most=config.store.readings_days_most,
+    )
 
 
 def keep(tree: Tree, now_s: float, rules: Rules, stop: threading.Event | None = None) -> int:
@@ -93,8 +95,11 @@ def keep(tree: Tree, now_s: float, rules: Rules, stop: threading.Event | None = 
     """
     steps: list[tuple[str, Callable[[], object]]] = [
         ("reading the journal", partial(consume, tree)),
+        # what came late to a day that is summed is summed before it is merged with it
+        *((f"summing late usage of {name}", partial(roll, tree, stream)) for name, stream in STREAMS.items()),
         *((f"merging {relation}", partial(compact, tree, relation, now_s)) for relation in tree.relations()),
         *((f"summing usage of {name}", partial(roll, tree, stream)) for name, stream in STREAMS.items()),
+        *((f"merging {relation}", partial(compact, tree, relation, now_s)) for relation in tree.rollups()),
         ("deleting what is replaced", partial(expire_replaced, tree, now_s, rules.grace_s)),
         ("deleting what is old", partial(_expire_old, tree, now_s, rules)),
         ("looking for damage", partial(_rotate, tree, int(now_s // DAY_S))),
@@ -121,7 +126,7 @@ def _done(what: str, step: Callable[[], object]) -> bool:
 
 
 def _expire_old(tree: Tree, now_s: float, rules: Rules) -> None:
-    expire_old(tree, min(now_s, newest_day(tree)), rules.days)
+    expire_old(tree, min(now_s, newest_day(tree)), rules)
 
 
 def _rotate(tree: Tree, today: int) -> None:

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nasacct.errors import DATA, NasacctError
+from nasacct.store.journal_spans import NONE, Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +36,11 @@ FORMAT = 1
 #: The key of the footer's metadata.
 KEY = b"nasacct"
 Kind = Literal["usage", "readings", "rollup"]
-#: What became of the rows, in this order: of one journal file, of an hour, of a day.
-LEVELS = ("part", "hour", "day")
-_NAME = re.compile(r"(part|hour|day)-(\d{8}T\d{6})Z-(\d{8}T\d{6})Z-([0-9a-f]{16})\.parquet")
+#: What became of the rows, in this order: of one journal file, of an hour, of a day; of rollups a month or a year.
+LEVELS = ("part", "hour", "day", "month", "year")
+_NAME = re.compile(r"(part|hour|day|month|year)-(\d{8}T\d{6})Z-(\d{8}T\d{6})Z-([0-9a-f]{16})\.parquet")
 _STAMP = "%Y%m%dT%H%M%S"
+#: How the names of journal files end, in `replaces`.
 JOURNAL = ".journal"
 
 
@@ -56,7 +58,10 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a segment says of itself. `since`, `until` in µs of UTC; `of` are the files a rollup was summed from."""
+    """What a segment says of itself. `since`, `until` in µs of UTC.
+
+    `journals` are the journal files of which its rows were made: in `replaces`, but for a rollup, which replaces none.
+    """
 
     kind: Kind
     stream: str
@@ -66,7 +71,7 @@ class Footer:
     until: int
     rows: int
     replaces: tuple[Replaced, ...]
-    of: tuple[str, ...] = ()
+    journals: Spans = NONE
 
     def encode(self) -> bytes:
         """The value of the footer's key."""
@@ -80,7 +85,7 @@ class Footer:
             "to": _iso(self.until),
             "rows": self.rows,
             "replaces": [{"name": r.name, "digest": r.digest} for r in self.replaces],
-            **({"of": list(self.of)} if self.of else {}),
+            **({"journals": self.journals.encode()} if self.kind == "rollup" else {}),
         }
         return json.dumps(said, separators=(",", ":")).encode()
 
@@ -92,6 +97,8 @@ class Footer:
             raise NasacctError(
                 f"the store holds segments of version {said['format']}, this nasacct knows {FORMAT}; update it", DATA
             )
+        replaces = tuple(Replaced(r["name"], r["digest"]) for r in said["replaces"])
+        rolled = said["kind"] == "rollup"
         return cls(
             said["kind"],
             said["stream"],
@@ -100,8 +107,8 @@ class Footer:
             _us(said["from"]),
             _us(said["to"]),
             said["rows"],
-            tuple(Replaced(r["name"], r["digest"]) for r in said["replaces"]),
-            tuple(said.get("of", ())),
+            replaces,
+            Spans.decode(said["journals"]) if rolled else Spans.of(r.name for r in replaces),
         )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError, not_now
-from nasacct.store.segments import JOURNAL, Footer, Replaced, Segment, SegmentError, footer, named
+from nasacct.store.journal_spans import Spans
+from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, footer, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,14 @@ class Shelf:
     replaced: dict[str, tuple[Replaced, Segment]] = field(default_factory=dict)
     damaged: list[Path] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+
+    @property
+    def journals(self) -> Spans:
+        """The journal files of which the visible segments were made."""
+        found = Spans()
+        for said in self.visible.values():
+            found |= said.journals
+        return found
 
 
 def shelf(
@@ -108,16 +117,12 @@ def _reaches(segment: Segment, since_us: int | None, until_us: int | None) -> bo
 
 def _once(found: Shelf) -> None:
     """Hide what was made twice of the same journal files, as when two keepers ran on two copies of a store."""
-    claimed: set[str] = set()
-
-    def journals(segment: Segment) -> set[str]:
-        return {r.name for r in found.visible[segment].replaces if r.name.endswith(JOURNAL)}
-
-    for segment in sorted(found.visible, key=lambda s: (-len(journals(s)), s.name)):
-        mine = journals(segment)
-        if mine and mine <= claimed:
+    claimed = Spans()
+    for segment, said in sorted(found.visible.items(), key=lambda item: (-item[1].journals.count, item[0].name)):
+        mine = said.journals
+        if mine and claimed.covers(mine):
             found.hidden[segment] = found.visible.pop(segment)
             found.trouble.append(f"{segment.path} repeats what other segments hold and is left out")
-        elif mine & claimed:
+        elif claimed.meets(mine):
             found.trouble.append(f"{segment.path} repeats a part of what other segments hold; that part counts twice")
         claimed |= mine

@@ -60,3 +60,28 @@ def readings_schema(stream: Stream) -> pa.Schema:
         *(pa.field(m.name, pa.int64()) for m in stream.measures),
     ]
     return pa.schema(fields)
+
+
+@cache
+def rollup_schema(stream: Stream) -> pa.Schema:
+    """Columns of a stream's rollups.
+
+    node, keys, epoch; bucket (its start, UTC); row_t0, row_t1 (from when to when a long row of usage reaches of which
+    this is the piece in the bucket; NULL: the sum of all that is no such piece); parts (how many of usage); then of
+    each measure the sum and, where bounded, `m_more` (the sum of the known bounds) and `m_unknown` (how many parts have
+    no value or no bound).
+    """
+    fields: list[pa.Field[Any]] = [
+        pa.field("node", pa.string(), nullable=False),
+        *(pa.field(k, pa.string()) for k in stream.keys),
+        pa.field("epoch", pa.string(), nullable=False),
+        pa.field("bucket", TIME, nullable=False),
+        pa.field("row_t0", TIME),
+        pa.field("row_t1", TIME),
+        pa.field("parts", pa.int64(), nullable=False),
+    ]
+    for measure in stream.usage:
+        fields.append(pa.field(measure.name, pa.int64()))
+        if measure.bounded:
+            fields += [pa.field(f"{measure.name}_{what}", pa.int64(), nullable=False) for what in ("more", "unknown")]
+    return pa.schema(fields)

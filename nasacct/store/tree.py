@@ -18,37 +18,46 @@ from typing import TYPE_CHECKING, Literal
 from nasacct.store.schema import STREAMS, Stream
 from nasacct.store.segment_file import check, sync_folder
 from nasacct.store.segments import SegmentError
-from nasacct.store.tables import readings_schema, usage_schema
+from nasacct.store.tables import readings_schema, rollup_schema, usage_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from nasacct.store.segments import Segment
+    from nasacct.store.segments import Kind, Segment
 
 log = logging.getLogger(__name__)
 
 _PREFIX = "node="
 
 
+#: The length of a rollup's buckets in seconds, by its name.
+STEPS = {"5m": 300, "1h": 3600, "1d": 86_400}
+#: By what the rows of one epoch are sorted; readings by the clock that never steps.
+_TIMES = {"usage": ("t0",), "readings": ("boot_us",), "rollup": ("bucket", "row_t0")}
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One stream's readings or usage in one node's tree: the folder of its segments, and its columns."""
+    """One stream's readings, usage or sums in one node's tree: the folder of its segments, and its columns.
 
-    kind: Literal["usage", "readings"]
+    `step` names the length of a rollup's buckets.
+    """
+
+    kind: Kind
     stream: Stream
     folder: Path
     schema: pa.Schema
+    step: str | None = None
 
     @property
     def order(self) -> list[tuple[str, Literal["ascending", "descending"]]]:
-        """How rows lie in a segment: by key, epoch and time; readings by the clock that never steps."""
-        time = "t0" if self.kind == "usage" else "boot_us"
-        return [(name, "ascending") for name in (*self.stream.keys, "epoch", time)]
+        """How rows lie in a segment: by key, epoch and time."""
+        return [(name, "ascending") for name in (*self.stream.keys, "epoch", *_TIMES[self.kind])]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.stream.name}"
+        return f"{self.kind} of {self.stream.name}" + (f" by {self.step}" if self.step else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +91,13 @@ class Tree:
         """The usage and the readings of every stream."""
         return [self.relation(kind, stream) for kind in ("usage", "readings") for stream in STREAMS.values()]
 
-    def rollup(self, step: str, stream: Stream) -> Path:
-        """Where the sums of a stream's usage over every `step` lie."""
-        return self.folder / "rollup" / step / stream.name
+    def rollup(self, step: str, stream: Stream) -> Relation:
+        """The sums of a stream's usage over every `step`."""
+        return Relation("rollup", stream, self.folder / "rollup" / step / stream.name, rollup_schema(stream), step)
+
+    def rollups(self, stream: Stream | None = None) -> list[Relation]:
+        """The rollups of one stream, or of all."""
+        return [self.rollup(step, s) for s in ([stream] if stream else STREAMS.values()) for step in STEPS]
 
     def sound(self, segment: Segment) -> bool:
         """Read all of a segment; a damaged one goes to the quarantine. OSError when it cannot be read now."""

@@ -1,55 +1,43 @@
 """The warehouse: the store as views that SQL can ask.
 
 `nfsd`, `ops`, `procs`, `links`, `disks`, `node` and `health` are usage, `readings_nfsd` and so on counters as they were
-read; each of all nodes, or of one. A view is made for each query anew: of the segments that are visible at this
-moment, as a list of files, and of the journal's tail, turned into usage by the same ledger that made the segments. So
-the last cycle is in every answer, and no row is in one twice.
+read, `nfsd_5m`, `nfsd_1h`, `nfsd_1d` and so on usage in longer cells (see `views.py`); each of all nodes, or of one. A
+view is made for each query anew: of the segments that are visible at this moment, as a list of files, and of the
+journal's tail, turned into usage by the same ledger that made the segments. So the last cycle is in every answer, and
+no row is in one twice.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.errors import DATA, NO_INPUT, NasacctError, not_now
 from nasacct.store import journal
 from nasacct.store import root as store_root
-from nasacct.store.engine import DuckEngine, Engine, EngineError, quoted
-from nasacct.store.schema import STREAMS
+from nasacct.store.engine import DuckEngine, Engine, EngineError
+from nasacct.store.journal_spans import Spans
 from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError, named
 from nasacct.store.shelf import shelf
 from nasacct.store.tail import Tail
-from nasacct.store.tree import Relation, Tree, trees
+from nasacct.store.tree import Tree, trees
+from nasacct.store.views import EVER, Piece, Seen, View, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from nasacct.store.segments import Segment
+    import pyarrow as pa
 
-_READINGS = "readings_"
+    from nasacct.store.segments import Kind
+
 #: µs of UTC after everything that a segment's name can say.
 _NEVER = 1 << 62
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What one view is made of; the first table of the tail is empty and has the columns."""
-
-    relation: Relation
-    segments: list[Segment] = field(default_factory=list)
-    tail: list[pa.Table] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tail = [self.relation.schema.empty_table()]
 
 
 class Warehouse:
@@ -85,12 +73,12 @@ class Warehouse:
         sql: str,
         params: Mapping[str, Any] | None = None,
         *,
-        views: Sequence[str],
+        views: Sequence[str] | Mapping[str, Sequence[Piece]],
         since: datetime | None = None,
         until: datetime | None = None,
         tables: Mapping[str, pa.Table] | None = None,
     ) -> pa.Table:
-        """The answer to `sql`, which may use these `views` and `tables`.
+        """The answer to `sql`, which may use these `views` and `tables`; a view may be made of pieces of others.
 
         Rows that end before `since` or begin after `until` may be missing from the views, so that no file is opened
         in vain; the SQL must still ask for its time. NasacctError when the query fails.
@@ -99,15 +87,18 @@ class Warehouse:
         for _ in range(5):
             with self._lock:
                 seen, trouble = self._see(views, _us(since), _us(until), unread)
+            every = [what for parts in seen.values() for what in parts]
+            made = [what.statement() for what in every]
+            made += [joined(name, parts) for name, parts in seen.items() if parts[0].name != name]
             try:
                 answer = self.engine.query(
                     sql,
                     params,
-                    views=[_view(name, what.relation, what.segments) for name, what in seen.items()],
-                    tables={f"tail_{k}": pa.concat_tables(v.tail) for k, v in seen.items()} | dict(tables or {}),
+                    views=made,
+                    tables={f"tail_{what.name}": what.table() for what in every} | dict(tables or {}),
                 )
             except EngineError as error:
-                if error.of_sql or not self._changed(seen, unread):
+                if error.of_sql or not self._changed(every, unread):
                     raise NasacctError(f"asking the store {self.root} failed: {error}", DATA) from None
                 continue
             self.trouble = trouble
@@ -127,52 +118,81 @@ class Warehouse:
         """Up to when there is usage in any of these views; None when there is none."""
         with self._lock:
             seen, _ = self._see(views, _NEVER, None, {})
-        tables = [table for what in seen.values() for table in what.tail if len(table)]
+        tables = [table for parts in seen.values() for what in parts for table in what.tail if len(table)]
         if tables:
             latest: datetime = max(pc.max(table.column("t1")).as_py() for table in tables)
             return latest
-        folders = [_relation(tree, name).folder for tree in self.trees() for name in views]
+        folders = [View.of(name).rows(tree).folder for tree in self.trees() for name in views]
         found = [named(p) for where in folders for p in _listed(where, [])]
         until = max((s.until for s in found if s), default=None)
         return None if until is None else datetime.fromtimestamp(until, UTC)
 
     def _see(
-        self, views: Sequence[str], since: int | None, until: int | None, unread: Mapping[Path, str]
-    ) -> tuple[dict[str, _Seen], list[str]]:
+        self,
+        views: Sequence[str] | Mapping[str, Sequence[Piece]],
+        since: int | None,
+        until: int | None,
+        unread: Mapping[Path, str],
+    ) -> tuple[dict[str, list[Seen]], list[str]]:
         """What each view is made of now, without the `unread` files, and what is missing."""
-        left_out = self._damaged | dict(unread)
-        seen = {name: _Seen(_relation(Tree(self.root, ""), name)) for name in views}
+        seen: dict[str, list[Seen]] = {}
+        for name in views:
+            if isinstance(views, Mapping):
+                seen[name] = [Seen(f"{name}_{i}", p, View.of(p.name)) for i, p in enumerate(views[name])]
+            else:
+                piece = Piece(name, EVER[0] if since is None else since, EVER[1] if until is None else until + 1)
+                seen[name] = [Seen(name, piece, View.of(name))]
+        every = [what for parts in seen.values() for what in parts]
         trouble: list[str] = []
         for tree in self.trees():
-            try:
-                paths = journal.files(tree.journal)
-            except OSError as error:
-                paths = []
-                trouble.append(not_now(error))
-            begun = [journal.begun(p) for p in paths]
-            shelves = {name: shelf(_relation(tree, name).folder, since, until, begun, left_out) for name in views}
-            replaced = [found.replaced for found in shelves.values()]
-            first = next((i for i, p in enumerate(paths) if any(p.name not in r for r in replaced)), len(paths))
-            tail = self._tails.setdefault(tree, Tail(tree.journal, tree.node))
-            tail.look(paths, first)
-            for name, found in shelves.items():
-                what = seen[name]
-                what.segments += list(found.visible)
-                what.tail += tail.tables(what.relation.kind, what.relation.stream.name, found.replaced)
-                trouble += found.trouble
-            trouble += tail.trouble
-            aside = _listed(tree.quarantine, trouble)
-            trouble += [f"{p} could not be read; what it held is missing" for p in aside]
+            trouble += self._look(tree, every, self._damaged | dict(unread))
         return seen, list(dict.fromkeys(trouble))
 
-    def _changed(self, seen: dict[str, _Seen], unread: dict[Path, str]) -> bool:
+    def _look(self, tree: Tree, every: list[Seen], left_out: Mapping[Path, str]) -> list[str]:
+        """Add what one node has to each view; gives back what is missing."""
+        trouble: list[str] = []
+        try:
+            paths = journal.files(tree.journal)
+        except OSError as error:
+            paths = []
+            trouble.append(not_now(error))
+        begun = [journal.begun(p) for p in paths]
+        shelves = [
+            shelf(what.view.rows(tree).folder, what.piece.since_us, what.piece.until_us, begun, left_out)
+            for what in every
+        ]
+        first = next(
+            (i for i, p in enumerate(paths) if any(p.name not in found.replaced for found in shelves)), len(paths)
+        )
+        tail = self._tails.setdefault(tree, Tail(tree.journal, tree.node))
+        tail.look(paths, first)
+        for what, found in zip(every, shelves, strict=True):
+            rows, replaced = found.visible, set(found.replaced)
+            if what.view.step is not None:
+                where = tree.rollup(what.view.step, what.view.stream).folder
+                kept = shelf(where, what.piece.since_us, what.piece.until_us, (), left_out)
+                what.kept += list(kept.visible)
+                summed_up = kept.journals
+                rows = {s: said for s, said in rows.items() if not summed_up.covers(said.journals)}
+                # kept and summed since usage was looked at
+                replaced |= {p.name for p in paths if summed_up.covers(Spans.of([p.name]))}
+                trouble += kept.trouble
+            what.segments += list(rows)
+            kind: Kind = "readings" if what.view.readings else "usage"
+            what.tail += tail.tables(kind, what.view.stream.name, replaced)
+            trouble += found.trouble
+        trouble += tail.trouble
+        aside = _listed(tree.quarantine, trouble)
+        return [*trouble, *(f"{p} could not be read; what it held is missing" for p in aside)]
+
+    def _changed(self, every: list[Seen], unread: dict[Path, str]) -> bool:
         """Whether a query may have failed because of files that are gone, damaged or cannot be read now.
 
         The next look leaves them out; the last ones, added to `unread`, only in this query.
         """
         changed = False
-        for what in seen.values():
-            for segment in what.segments:
+        for what in every:
+            for segment in (*what.segments, *what.kept):
                 try:
                     check(segment)
                 except FileNotFoundError:
@@ -195,26 +215,6 @@ def _listed(where: Path, trouble: list[str]) -> list[Path]:
     except OSError as error:
         trouble.append(not_now(error))
         return []
-
-
-def _relation(tree: Tree, view: str) -> Relation:
-    stream = STREAMS[view.removeprefix(_READINGS)]
-    return tree.relation("readings" if view.startswith(_READINGS) else "usage", stream)
-
-
-def _view(name: str, relation: Relation, segments: list[Segment]) -> str:
-    """The statement that makes a view of these segments and of the table `tail_<name>`."""
-    files = ", ".join(quoted(str(s.path)) for s in segments)
-    source = _template("segments_and_tail" if segments else "tail").format(view=name, files=files)
-    # some operations and times have names that are words of SQL
-    columns = ", ".join(f'"{name}"' for name in relation.schema.names)
-    return _template(relation.kind).format(view=name, columns=columns, source=source)
-
-
-@cache
-def _template(name: str) -> str:
-    text = resources.files("nasacct.store.sql").joinpath(f"{name}.sql").read_text()
-    return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 
 
 def _us(at: datetime | None) -> int | None:

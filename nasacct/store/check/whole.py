@@ -14,10 +14,9 @@ from nasacct.store.check.segments import Place
 from nasacct.store.check.shelves import Shelved, look
 from nasacct.store.finding import Finding
 from nasacct.store.place import held
-from nasacct.store.rollups import STEPS, rollup_schema
 from nasacct.store.schema import STREAMS
 from nasacct.store.seals import seals, verify
-from nasacct.store.tree import Tree, trees
+from nasacct.store.tree import STEPS, Tree, trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,15 +67,9 @@ def check(root: Path) -> Report:
 
 def shelves(tree: Tree) -> Iterator[Shelved]:
     """Every folder of segments of a node, examined."""
-    for relation in tree.relations():
+    for relation in (*tree.relations(), *tree.rollups()):
         order = tuple(name for name, _ in relation.order)
         yield look(Place(relation.folder, tree.node, relation.kind, relation.stream, relation.schema, order), tree)
-    for step in STEPS:
-        for stream in STREAMS.values():
-            order = (*stream.keys, "epoch", "bucket")
-            yield look(
-                Place(tree.rollup(step, stream), tree.node, "rollup", stream, rollup_schema(stream), order), tree
-            )
 
 
 def _tree(tree: Tree, report: Report) -> None:

@@ -79,7 +79,7 @@ def faults(where):
 def segment(where, kind="usage", stream=NFSD, number=0):
     """One visible segment of a stream."""
     tree = Tree(where, "nas1")
-    folder = tree.rollup(kind, stream) if kind[0].isdigit() else tree.relation(kind, stream).folder
+    folder = tree.rollup(kind, stream).folder if kind[0].isdigit() else tree.relation(kind, stream).folder
     return sorted(shelf(folder).visible, key=lambda s: s.name)[number].path
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from journals import Recorder
 
@@ -17,11 +19,11 @@ from nasacct.store import journal, root, segment_file
 from nasacct.store.expiry import expire_replaced
 from nasacct.store.keep import Rules, keep
 from nasacct.store.parts import consume
-from nasacct.store.rollups import STEPS, rollup_schema
 from nasacct.store.schema import NFSD, STREAMS
 from nasacct.store.segment_file import read
 from nasacct.store.shelf import shelf
-from nasacct.store.tree import Tree
+from nasacct.store.tables import rollup_schema
+from nasacct.store.tree import STEPS, Tree
 from nasacct.store.warehouse import Warehouse
 
 #: Nothing that is replaced is deleted, or all of it at once, whatever the clock of this machine says.
@@ -98,7 +100,7 @@ def test_hours_and_days_are_merged_when_they_are_over(tmp_path):
     assert set(levels(tree)) == {"part"}
     keep(tree, at("2026-11-23 11:59"), RULES)
     assert levels(tree) == ["hour", *["part"] * 4]
-    keep(tree, at("2026-11-24 00:00"), RULES)
+    keep(tree, at("2026-11-24 00:30"), RULES)
     assert levels(tree) == ["day"]
     assert added(tmp_path) == before
     (segment,) = shelf(tree.relation("usage", NFSD).folder).visible
@@ -321,7 +323,7 @@ def in_segments(tree):
 
 def rolled(tree, step):
     """Bytes read by epoch, in rollups."""
-    tables = [read(s.path, rollup_schema(NFSD)) for s in shelf(tree.rollup(step, NFSD)).visible]
+    tables = [read(s.path, rollup_schema(NFSD)) for s in shelf(tree.rollup(step, NFSD).folder).visible]
     return by_epoch(pa.concat_tables(tables))
 
 
@@ -338,7 +340,7 @@ def test_rollups_are_the_sums_of_usage(tmp_path, step):
     tree = Tree(tmp_path, "nas1")
     keep(tree, at("2026-11-25"), RULES)
     assert rolled(tree, step) == in_segments(tree)
-    (segment,) = shelf(tree.rollup(step, NFSD)).visible
+    (segment,) = shelf(tree.rollup(step, NFSD).folder).visible
     table = read(segment.path, rollup_schema(NFSD))
     starts = {t.timestamp() % STEPS[step] for t in table.column("bucket").to_pylist()}
     assert starts == {0.0}
@@ -357,7 +359,7 @@ def test_rollups_count_what_is_unknown_and_sum_what_is_possible(tmp_path):
     recorder.cycle({first: {"read_bytes": 70}})
     tree = Tree(tmp_path, "nas1")
     keep(tree, at("2026-11-25"), RULES)
-    (segment,) = shelf(tree.rollup("1h", NFSD)).visible
+    (segment,) = shelf(tree.rollup("1h", NFSD).folder).visible
     one, two = read(segment.path, rollup_schema(NFSD)).to_pylist()
     assert (one["read_bytes"], one["read_bytes_unknown"]) == (20, 1)
     assert (two["read_bytes"], two["read_bytes_unknown"]) == (1, 0)
@@ -377,7 +379,7 @@ def test_a_row_cut_at_an_edge_is_exact_in_the_bucket_that_holds_all_of_it(tmp_pa
     keep(tree, at("2026-11-25"), RULES)
     more = {}
     for step in STEPS:
-        (segment,) = shelf(tree.rollup(step, NFSD)).visible
+        (segment,) = shelf(tree.rollup(step, NFSD).folder).visible
         more[step] = read(segment.path, rollup_schema(NFSD)).column("read_bytes_more").to_pylist()
     assert min(more["5m"]) > 0
     assert more["1h"] == [0]
@@ -401,7 +403,118 @@ def test_old_segments_go_and_rollups_stay(tmp_path):
     (kept,) = shelf(tree.relation("readings", NFSD).folder).visible
     assert kept.until > at("2025-02-01")
     assert levels(tree) == ["day", "day"]
-    assert len(shelf(tree.rollup("1d", NFSD)).visible) == 2
+    assert rolled(tree, "1d") == in_segments(tree)
+
+
+def test_what_comes_late_is_added_to_the_sums_even_when_the_usage_of_its_day_is_gone(tmp_path):
+    """Each journal file is in the sums once; nothing is ever summed again."""
+    tree = Tree(tmp_path, "nas1")
+    recorder = record(tmp_path, start="2025-01-01T10:00:00+00:00")
+    for _ in range(2):
+        keep(tree, at("2025-03-01"), AT_ONCE)
+    recorder.rotate()
+    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]})
+    total = {epoch: 10**6 - (7 if "srv2" in epoch or "second" in epoch else 0) for epoch in rolled(tree, "1d")}
+    usage = shelf(tree.relation("usage", NFSD).folder).visible
+    for segment in usage:
+        segment.path.unlink()
+    for step in STEPS:
+        keep(tree, at("2025-03-01"), AT_ONCE)
+        assert {e: v for e, v in rolled(tree, step).items() if v > 10**5} == {
+            e: v for e, v in total.items() if rolled(tree, step)[e] > 10**5
+        }
+        (segment,) = shelf(tree.rollup(step, NFSD).folder).visible
+        assert segment.level == ("year" if step == "1d" else "month")
+
+
+def test_the_running_months_sums_are_one_file(tmp_path):
+    """Each night's sums join the month's (a year's for days), and rows of one bucket become one."""
+    tree = Tree(tmp_path, "nas1")
+    recorder = record(tmp_path, start="2026-01-30T23:00:00+00:00", minutes=100)
+    for day in ("2026-01-31 00:40", "2026-02-01 00:40", "2026-02-03 01:00"):
+        keep(tree, at(day), AT_ONCE)
+        recorder.rotate()
+        recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=86_400)
+    keep(tree, at("2026-02-05"), AT_ONCE)
+    keep(tree, at("2026-02-05"), AT_ONCE)
+    for step, levels_of in (("5m", ["month", "month"]), ("1h", ["month", "month"]), ("1d", ["year"])):
+        found = shelf(tree.rollup(step, NFSD).folder).visible
+        assert sorted(s.level for s in found) == levels_of
+        assert rolled(tree, step) == in_segments(tree)
+        for segment in found:
+            rows = read(segment.path, rollup_schema(NFSD)).select(["epoch", "bucket", "row_t0"]).to_pylist()
+            assert len(rows) == len({tuple(r.values()) for r in rows})
+
+
+def test_a_long_row_is_found_again_over_all_buckets_of_a_month(tmp_path):
+    """A night in which nobody could read is bounded in each hour and exact over all of them."""
+    recorder = Recorder(tmp_path, interval_s=10)
+    server = recorder.thing("nfsd", server="srv1")
+    recorder.cycle({server: {"read_bytes": 0}})
+    recorder.cycle({server: {"read_bytes": 1000}}, seconds=8 * 3600)
+    recorder.rotate()
+    recorder.cycle({server: {"read_bytes": 1000}})
+    tree = Tree(tmp_path, "nas1")
+    keep(tree, at("2026-11-25"), RULES)
+    (segment,) = shelf(tree.rollup("1h", NFSD).folder).visible
+    rows = read(segment.path, rollup_schema(NFSD)).to_pylist()
+    pieces = [r for r in rows if r["row_t0"]]
+    assert len(pieces) == 8
+    assert len({(r["row_t0"], r["row_t1"]) for r in pieces}) == 1
+    assert {r["read_bytes"] + r["read_bytes_more"] for r in pieces} == {1000}
+    assert sum(r["read_bytes"] for r in rows) == 1000
+
+
+def test_readings_stay_until_their_month_is_sealed(tmp_path, caplog):
+    """Or until they are so old that nobody will seal it any more, which is told."""
+    tree = Tree(tmp_path, "nas1")
+    recorder = record(tmp_path, start="2025-01-01T10:00:00+00:00")
+    recorder.rotate()
+    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=60 * 86_400)
+    recorder.rotate()
+    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=2 * 86_400)
+    days = {"readings": 40, "usage": 400}
+    for _ in range(3):
+        keep(tree, at("2026-11-25"), Rules(days, -1e12, sealed=at("2024-12-31")))
+    assert levels(tree, kind="readings") == ["day", "day"]
+    for sealed, most in ((at("2025-02-01"), 100), (0, 50)):
+        copy = tmp_path / f"{most}"
+        shutil.copytree(tree.folder, copy / "node=nas1")
+        keep(Tree(copy, "nas1"), at("2026-11-25"), Rules(days, -1e12, sealed=sealed, most=most))
+        assert levels(Tree(copy, "nas1"), kind="readings") == ["day"]
+        assert ("never sealed" in caplog.text) == (most == 50)
+
+
+def test_streams_may_be_kept_for_a_time_of_their_own(tmp_path):
+    """Usage of one stream goes earlier than that of the others."""
+    tree = Tree(tmp_path, "nas1")
+    recorder = record(tmp_path, start="2025-01-01T10:00:00+00:00")
+    recorder.rotate()
+    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=60 * 86_400)
+    recorder.rotate()
+    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=2 * 86_400)
+    for _ in range(3):
+        keep(tree, at("2026-11-25"), Rules({"readings": 40, "usage": 400}, -1e12, {"health": 30}))
+    assert (levels(tree), levels(tree, "health")) == (["day", "day"], ["day"])
+
+
+def test_columns_of_a_later_program_are_kept(tmp_path):
+    """Merged segments have them; rollups with them are left in several files; answers do without them."""
+    record(tmp_path)
+    tree = Tree(tmp_path, "nas1")
+    keep(tree, at("2026-11-23 10:59"), RULES)
+    usage = tree.relation("usage", NFSD)
+    for segment, said in shelf(usage.folder).visible.items():
+        table = read(segment.path, usage.schema).append_column("later", pa.array([5] * said.rows, pa.int64()))
+        segment.path.unlink()
+        with segment_file.SegmentWriter(usage.folder, "part", table.schema) as writer:
+            writer.add(table)
+            writer.finish(said)
+    before = added(tmp_path)
+    keep(tree, at("2026-11-25"), RULES)
+    (day,) = shelf(usage.folder).visible
+    assert pc.sum(pq.read_table(day.path).column("later")).as_py() == 5 * shelf(usage.folder).visible[day].rows
+    assert added(tmp_path) == before
 
 
 def test_a_segment_is_not_dropped_before_what_it_replaces(tmp_path):

@@ -41,6 +41,11 @@ def write(where, *, level="part", since=TEN, until=TEN + HOUR, replaces=(), rows
         return writer.finish(footer)
 
 
+def journal(number):
+    """The name of a journal file."""
+    return f"{number:08d}-20261123T100{number}00Z-00000000.journal"
+
+
 def test_the_name_says_level_time_and_digest(tmp_path):
     """Times are whole seconds, rounded outwards; the digest is the file's sha256."""
     segment = write(tmp_path, level="hour", since=TEN + 1, until=TEN + HOUR + 1)
@@ -175,8 +180,8 @@ def test_only_footers_of_the_time_asked_for_are_read(tmp_path):
 
 def test_what_was_made_twice_of_one_journal_counts_once(tmp_path):
     """Two keepers on two copies of a store make two segments of the same file."""
-    write(tmp_path, rows=3, replaces=["1.journal"])
-    both = write(tmp_path, rows=5, replaces=["1.journal", "2.journal"])
+    write(tmp_path, rows=3, replaces=[journal(1)])
+    both = write(tmp_path, rows=5, replaces=[journal(1), journal(2)])
     found = shelf(tmp_path)
     assert list(found.visible) == [both]
     assert "repeats" in found.trouble[0]

@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,9 +16,11 @@ from nasacct.store.keep import Rules, keep
 from nasacct.store.schema import NFSD, STREAMS
 from nasacct.store.shelf import shelf
 from nasacct.store.tables import readings_schema, usage_schema
-from nasacct.store.tree import Tree
+from nasacct.store.tree import STEPS, Tree
+from nasacct.store.views import Piece
 from nasacct.store.warehouse import Warehouse
 
+THINGS = [("nfsd", "srv1", {}), ("nfsd", "srv2", {}), ("links", "srv2", {"link": "v2"})]
 KEPT = Rules({"readings": 40, "usage": 400}, grace_s=1e12)
 ADDED = "SELECT CAST(sum(read_bytes) AS BIGINT) AS m FROM nfsd"
 
@@ -247,3 +250,61 @@ def test_an_engine_is_asked_by_several_threads(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(a["n"] for a in answers) == list(range(8))
+
+
+CELLS = """
+SELECT {keys} epoch, t0_us, t1_us, before_us, after_us, whole, sum(parts)::BIGINT AS parts, {measures}
+FROM {view} GROUP BY ALL ORDER BY ALL
+"""
+ADDS_UP = 'CASE WHEN count("{m}") = count(*) THEN sum("{m}")::BIGINT END AS "{m}"'
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_cells_are_the_same_before_and_after_they_are_rolled_up(tmp_path, step):
+    """SQL sums what is in no rollup yet as the keeper will: sums, bounds, what is unknown, and pieces of long rows."""
+    recorder = Recorder(tmp_path, interval_s=10)
+    one, two, link = (recorder.thing(s, server=n, **k) for s, n, k in THINGS)
+    for i in range(400):
+        now = {one: {"read_bytes": 7 * i if i != 50 else 3}, two: {"calls": i, "read": 2 * i}, link: {"sent_bytes": i}}
+        if 100 <= i < 300:
+            now[two] = None
+        if i == 350:
+            del now[link]
+            link = recorder.thing("links", "boot-second", server="srv2", link="v2")
+        if i == 380:
+            recorder.rotate()
+        recorder.cycle(now, seconds=4000 if i == 320 else 10)
+    warehouse = Warehouse(tmp_path)
+
+    def cells():
+        found = {}
+        for name, stream in STREAMS.items():
+            keys = "".join(f"{k}, " for k in stream.keys)
+            names = [n for m in stream.usage for n in (m.name, f"{m.name}_more")[: 1 + m.bounded]]
+            measures = ", ".join(ADDS_UP.format(m=n) for n in names)
+            asked = CELLS.format(keys=keys, measures=measures, view=f"{name}_{step}")
+            found[name] = warehouse.query(asked, views=[f"{name}_{step}"]).to_pylist()
+        return found
+
+    before = cells()
+    assert [r for r in before["nfsd"] if r["whole"]] or step != "5m"
+    assert [r for r in before["links"] if r["sent_bytes_more"]]
+    assert [r for r in before["nfsd"] if r["read_bytes_more"] is None]
+    for _ in range(2):
+        keep(Tree(tmp_path, "nas1"), 2e9, KEPT)
+        after = cells()
+        assert after == before
+    assert shelf(Tree(tmp_path, "nas1").rollup(step, STREAMS["nfsd"]).folder).visible
+
+
+def test_a_view_may_be_made_of_pieces(tmp_path):
+    """Each span of time from another view; together they hold everything once."""
+    recorder = Recorder(tmp_path, interval_s=60)
+    server = recorder.thing("nfsd", server="srv1")
+    for i in range(200):
+        recorder.cycle({server: {"read_bytes": i}})
+    warehouse = Warehouse(tmp_path)
+    at = [int(datetime(2026, 11, 23, h, tzinfo=UTC).timestamp()) * 1_000_000 for h in (11, 12)]
+    pieces = [Piece("nfsd", 0, at[0]), Piece("nfsd_1h", *at), Piece("nfsd_5m", at[1])]
+    asked = "SELECT sum(read_bytes)::BIGINT AS m, count(*) FILTER (t1_us - t0_us > 3e9) AS hours FROM nfsd"
+    assert warehouse.query(asked, views={"nfsd": pieces}).to_pylist() == [{"m": 199, "hours": 1}]
