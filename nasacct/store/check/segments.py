@@ -13,15 +13,14 @@ import pyarrow.parquet as pq
 from nasacct.errors import NasacctError
 from nasacct.store.finding import Finding
 from nasacct.store.segment_file import digest_of
-from nasacct.store.segments import Footer, Segment, SegmentError, name_of, reading
+from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, reading
+from nasacct.store.tree import STEPS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Kind
+    from nasacct.store.tree import Relation
 
     Bools = NDArray[np.bool_]
 
@@ -29,18 +28,6 @@ if TYPE_CHECKING:
 _TIMES: dict[Kind, tuple[str, str]] = {"usage": ("t0", "t1"), "readings": ("t", "t"), "rollup": ("bucket", "bucket")}
 #: How far apart rows may lie that are compared, because others of the same moment may stand between them.
 _NEAR = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a folder of segments is for: node, kind and stream; today's columns, and those by which rows are sorted."""
-
-    folder: Path
-    node: str
-    kind: Kind
-    stream: Stream
-    schema: pa.Schema
-    order: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -52,8 +39,8 @@ class Examined:
     findings: list[Finding] = field(default_factory=list)
 
 
-def examine(segment: Segment, place: Place) -> Examined:
-    """Read all of a segment. FileNotFoundError when it is gone."""
+def examine(segment: Segment, relation: Relation, node: str) -> Examined:
+    """Read all of a segment that lies where those of the relation and node do. FileNotFoundError when it is gone."""
     found = Examined()
 
     def fault(kind: str, sentence: str) -> None:
@@ -64,16 +51,16 @@ def examine(segment: Segment, place: Place) -> Examined:
             if digest_of(segment.path) != segment.digest:
                 fault("damaged", "does not have the digest in its name; it was changed or damaged")
             with pq.ParquetFile(segment.path, page_checksum_verification=True) as file:
-                said = Footer.decode((file.metadata.metadata or {})[b"nasacct"])
+                said = Footer.decode((file.metadata.metadata or {})[KEY])
                 schema = file.schema_arrow
-                lacking = _columns(schema, place)
+                lacking = _columns(schema, relation)
                 if lacking:
                     fault("schema", lacking)
                 else:
-                    _rows(file, said, place, fault)
+                    _rows(file, said, relation, node, fault)
                 found.rows = file.metadata.num_rows
         found.footer = said
-        for sentence in _named(segment, said, place, found.rows):
+        for sentence in _named(segment, said, relation, node, found.rows):
             fault("footer", sentence)
     except FileNotFoundError:
         raise
@@ -86,9 +73,9 @@ def examine(segment: Segment, place: Place) -> Examined:
     return found
 
 
-def _columns(schema: pa.Schema, place: Place) -> str:
+def _columns(schema: pa.Schema, relation: Relation) -> str:
     """What is wrong with the columns: nothing when an older file lacks a measure, or a newer one has more."""
-    for column in place.schema:
+    for column in relation.schema:
         at = schema.get_field_index(column.name)
         if at < 0:
             if not column.nullable:
@@ -98,10 +85,10 @@ def _columns(schema: pa.Schema, place: Place) -> str:
     return ""
 
 
-def _named(segment: Segment, said: Footer, place: Place, rows: int) -> list[str]:
+def _named(segment: Segment, said: Footer, relation: Relation, node: str, rows: int) -> list[str]:
     """Where footer, name and folder do not agree."""
     wrong = []
-    expected = {"kind": place.kind, "stream": place.stream.name, "node": place.node, "level": segment.level}
+    expected = {"kind": relation.kind, "stream": relation.stream.name, "node": node, "level": segment.level}
     for what, value in expected.items():
         if getattr(said, what) != value:
             wrong.append(f"says that its {what} is {getattr(said, what)}, but lies where {value} belongs")
@@ -112,7 +99,7 @@ def _named(segment: Segment, said: Footer, place: Place, rows: int) -> list[str]
     return wrong
 
 
-def _rows(file: pq.ParquetFile, said: Footer, place: Place, fault: Any) -> None:
+def _rows(file: pq.ParquetFile, said: Footer, relation: Relation, node: str, fault: Any) -> None:
     """Go through all rows once; each kind of fault is told once."""
     told: set[str] = set()
 
@@ -121,30 +108,40 @@ def _rows(file: pq.ParquetFile, said: Footer, place: Place, fault: Any) -> None:
             told.add(kind)
             fault(kind, sentence)
 
-    first, last = _TIMES[place.kind]
+    first, last = _TIMES[relation.kind]
     names = file.schema_arrow.names
+    order = [name for name, _ in relation.order]
     before: pa.Table | None = None
     for group in range(file.num_row_groups):
         table = file.read_row_group(group, use_threads=False)
-        for column in place.schema:
+        for column in relation.schema:
             if not column.nullable and table.column(column.name).null_count:
                 once("schema", f"has rows without {column.name}")
         if len(table):
-            if pc.any(pc.not_equal(table.column("node"), pa.scalar(place.node))).as_py():
-                once("footer", f"has rows of another node than {place.node}")
+            if pc.any(pc.not_equal(table.column("node"), pa.scalar(node))).as_py():
+                once("footer", f"has rows of another node than {node}")
             low: int | None = pc.min(table.column(first).cast(pa.int64())).as_py()
             high: int | None = pc.max(table.column(last).cast(pa.int64())).as_py()
             if low is not None and high is not None and (low < said.since or high > said.until):
                 once("footer", "has rows outside of the time that it says")
+            if relation.step and pc.any(_off(table, STEPS[relation.step])).as_py():
+                once("footer", f"has rows that begin no {relation.step}")
         joined = table if before is None else pa.concat_tables([before, table])
-        if not _sorted(joined, place.order):
+        if not _sorted(joined, order):
             once("order", "has rows that are out of order")
-        if twice := _repeated(joined, place, names):
+        if twice := _repeated(joined, relation, names):
             once("duplicate", f"has {twice} rows twice")
         before = joined.slice(max(len(joined) - _NEAR, 0))
 
 
-def _sorted(table: pa.Table, order: tuple[str, ...]) -> bool:
+def _off(table: pa.Table, length_s: int) -> Any:
+    """Which buckets do not begin at a multiple of their length."""
+    bucket: Any = table.column("bucket").cast(pa.int64())
+    length = length_s * 1_000_000
+    return pc.not_equal(pc.multiply(pc.divide(bucket, length), length), bucket)
+
+
+def _sorted(table: pa.Table, order: list[str]) -> bool:
     """Whether the rows are in order, NULL after everything else."""
     if len(table) < 2:
         return True
@@ -158,28 +155,29 @@ def _sorted(table: pa.Table, order: tuple[str, ...]) -> bool:
     return bool((later | equal).all())
 
 
-def _repeated(table: pa.Table, place: Place, names: list[str]) -> int:
+def _repeated(table: pa.Table, relation: Relation, names: list[str]) -> int:
     """How many rows are there twice that tell of something: growth in some time, or a reading."""
-    if place.kind == "rollup":
+    if relation.kind == "rollup":
         return 0
+    order = [name for name, _ in relation.order]
     twice = 0
     for apart in range(1, min(_NEAR, len(table) - 1) + 1):
         equal = np.ones(len(table) - apart, bool)
-        for name in [*place.order[::-1], *(n for n in names if n not in place.order)]:
+        for name in [*order[::-1], *(n for n in names if n not in order)]:
             equal &= _same(*_neighbours(table, name, apart))
             if not equal.any():
                 break
         else:
-            twice += int(_tells(table.slice(apart).filter(pa.array(equal)), place).sum())
+            twice += int(_tells(table.slice(apart).filter(pa.array(equal)), relation).sum())
     return twice
 
 
-def _tells(rows: pa.Table, place: Place) -> Bools:
-    if place.kind == "readings":
+def _tells(rows: pa.Table, relation: Relation) -> Bools:
+    if relation.kind == "readings":
         # the others repeat in each file what stood before it, or what was never read
         return _flags(pc.is_in(rows.column("kind"), pa.array(["read", "held", "final"])))
     some = np.zeros(len(rows), bool)
-    for measure in place.stream.usage:
+    for measure in relation.stream.usage:
         if measure.name in rows.column_names:
             some |= _flags(pc.greater(rows.column(measure.name), pa.scalar(0)))
     return some & _flags(pc.less(rows.column("t0"), rows.column("t1")))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nasacct.store.check.segments import Place, examine
+from nasacct.store.check.segments import examine
 from nasacct.store.finding import Finding
 from nasacct.store.journal import files
 from nasacct.store.segment_file import digest_of
-from nasacct.store.segments import JOURNAL, Segment, named
+from nasacct.store.segments import Segment, named
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nasacct.store.segments import Footer
-    from nasacct.store.tree import Tree
+    from nasacct.store.tree import Relation, Tree
 
 #: How often a folder is listed again because a keeper changes it.
 _AGAIN = 10
@@ -25,24 +25,24 @@ _AGAIN = 10
 class Shelved:
     """What lies in one folder of segments: the `sound` ones with their footers, `rows` in all, and what is wrong."""
 
-    place: Place
+    relation: Relation
     sound: dict[Segment, Footer] = field(default_factory=dict)
     files: int = 0
     rows: int = 0
     findings: list[Finding] = field(default_factory=list)
 
 
-def look(place: Place, tree: Tree) -> Shelved:
+def look(relation: Relation, tree: Tree) -> Shelved:
     """Examine all files of a folder."""
-    found = Shelved(place)
+    found = Shelved(relation)
     seen: set[Path] = set()
     for _ in range(_AGAIN):
-        fresh = [p for p in sorted(place.folder.iterdir()) if p not in seen] if place.folder.is_dir() else []
+        fresh = [p for p in sorted(relation.folder.iterdir()) if p not in seen] if relation.folder.is_dir() else []
         if not fresh:
             break
         for path in fresh:
             seen.add(path)
-            _file(path, found)
+            _file(path, found, tree.node)
     for segment in [s for s in found.sound if not s.path.exists()]:
         del found.sound[segment]
     found.findings += _twice(found)
@@ -50,7 +50,7 @@ def look(place: Place, tree: Tree) -> Shelved:
     return found
 
 
-def _file(path: Path, found: Shelved) -> None:
+def _file(path: Path, found: Shelved, node: str) -> None:
     segment = named(path)
     if segment is None:
         if path.name.startswith(".") and path.name.endswith(".tmp"):
@@ -59,7 +59,7 @@ def _file(path: Path, found: Shelved) -> None:
             found.findings.append(Finding("foreign", path, "is no segment"))
         return
     try:
-        examined = examine(segment, found.place)
+        examined = examine(segment, found.relation, node)
     except FileNotFoundError:
         # replaced since the folder was listed; what replaces it comes with the next look
         return
@@ -77,24 +77,21 @@ def visible(found: Shelved) -> dict[Segment, Footer]:
 
 
 def _twice(found: Shelved) -> list[Finding]:
-    """Journal files for which two visible segments stand."""
-    owner: dict[str, Segment] = {}
+    """Segments of the same journal files that are not one inside of the other."""
     told = []
-    for segment, footer in visible(found).items():
-        both = {owner[i.name] for i in footer.replaces if i.name in owner}
+    claimed: list[tuple[Segment, Footer]] = []
+    for segment, footer in sorted(visible(found).items(), key=lambda item: item[0].name):
+        both = [other.name for other, said in claimed if said.journals.meets(footer.journals)]
         told += [
-            Finding(
-                "duplicate", segment.path, f"holds what {other.name} holds, which is counted twice unless it is all"
-            )
-            for other in sorted(both, key=lambda s: s.name)
+            Finding("duplicate", segment.path, f"is made of journal files of which {name} is too") for name in both
         ]
-        owner.update((i.name, segment) for i in footer.replaces if i.name.endswith(JOURNAL))
+        claimed.append((segment, footer))
     return told
 
 
 def _others(found: Shelved, tree: Tree) -> list[Finding]:
     """Journal files that are not what segments were made of."""
-    said = {i.name: i.digest for f in visible(found).values() for i in f.replaces if i.name.endswith(JOURNAL)}
+    said = {item.name: item.digest for footer in visible(found).values() for item in footer.replaces}
     told = []
     for path in files(tree.journal):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from nasacct.errors import NasacctError
 from nasacct.store import journal
 from nasacct.store import root as store_root
 from nasacct.store.check.journals import journal_findings
-from nasacct.store.check.segments import Place
-from nasacct.store.check.shelves import Shelved, look
+from nasacct.store.check.rollups import rollup_findings
+from nasacct.store.check.shelves import look
+from nasacct.store.check.telescoping import usage_findings
 from nasacct.store.finding import Finding
 from nasacct.store.place import held
 from nasacct.store.schema import STREAMS
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: What belongs into a node's tree beside folders of segments.
 _OURS = frozenset({"journal", "readings", "usage", "rollup", "quarantine", "collect.lock", "keep.lock", "keep.json"})
+#: How often a comparison is begun anew because a keeper replaces what it reads.
+_AGAIN = 10
 
 
 @dataclass(slots=True)
@@ -65,24 +69,34 @@ def check(root: Path) -> Report:
     return report
 
 
-def shelves(tree: Tree) -> Iterator[Shelved]:
-    """Every folder of segments of a node, examined."""
-    for relation in (*tree.relations(), *tree.rollups()):
-        order = tuple(name for name, _ in relation.order)
-        yield look(Place(relation.folder, tree.node, relation.kind, relation.stream, relation.schema, order), tree)
-
-
 def _tree(tree: Tree, report: Report) -> None:
     found = list(journal_findings(tree, written=_runs(tree, "collect")))
     report.files += len(journal.files(tree.journal))
-    for shelved in shelves(tree):
+    for relation in (*tree.relations(), *tree.rollups()):
+        shelved = look(relation, tree)
         found += shelved.findings
         report.files += shelved.files
         report.rows += shelved.rows
     found += _strays(tree)
+    bad = {f.path: "" for f in found if f.kind in {"damaged", "schema", "newer", "unreadable"}}
+    compared = list(_compared(tree, bad))
+    if any(f.kind == "missing" for f in compared) and _runs(tree, "keep"):
+        # it may just have been being made
+        compared = [f for f in _compared(tree, bad) if f in compared]
     # what a keeper is writing now is not left over, and what it replaced meanwhile is no fault of the store
     kept = _runs(tree, "keep")
-    report.add([f for f in found if os.path.lexists(f.path) and not (f.kind == "leftover" and kept)])
+    report.add([f for f in (*found, *compared) if os.path.lexists(f.path) and not (f.kind == "leftover" and kept)])
+
+
+def _compared(tree: Tree, bad: dict[Path, str]) -> Iterator[Finding]:
+    """What was made of others, against these."""
+    for stream in STREAMS.values():
+        for findings in (usage_findings, rollup_findings):
+            for _ in range(_AGAIN):
+                with suppress(FileNotFoundError):
+                    # replaced while it was read: what replaces it is there by now
+                    yield from list(findings(tree, stream, bad))
+                    break
 
 
 def _runs(tree: Tree, role: str) -> bool:
