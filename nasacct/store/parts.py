@@ -79,11 +79,12 @@ def _make(tree: Tree, found: Journal, following: Journal, missing: list[Relation
         else:
             table = of_stream.table(tree.node)
         since, until = span(table, found.at.wall_ns // 1000)
+        told = ((found.origin.interval_ns, found.origin.link_bytes_s),) if relation.kind == "readings" else ()
+        kind, stream = relation.kind, relation.stream.name
         with SegmentWriter(relation.folder, "part", relation.schema) as writer:
             writer.add(table.sort_by(relation.order))
-            writer.finish(
-                Footer(relation.kind, relation.stream.name, tree.node, "part", since, until, writer.rows, replaces)
-            )
+            rows = writer.rows
+            writer.finish(Footer(kind, stream, tree.node, "part", since, until, rows, replaces, terms=told))
 
 
 def span(table: pa.Table, at_us: int) -> tuple[int, int]:

@@ -61,6 +61,8 @@ class Footer:
     """What a segment says of itself. `since`, `until` in µs of UTC.
 
     `journals` are the journal files of which its rows were made: in `replaces`, but for a rollup, which replaces none.
+    `terms` of readings are those by which they are accounted: the interval in ns and a link's bytes a second, of each
+    run of the collector that was told others.
     """
 
     kind: Kind
@@ -72,6 +74,7 @@ class Footer:
     rows: int
     replaces: tuple[Replaced, ...]
     journals: Spans = NONE
+    terms: tuple[tuple[int, int], ...] = ()
 
     def encode(self) -> bytes:
         """The value of the footer's key."""
@@ -86,6 +89,7 @@ class Footer:
             "rows": self.rows,
             "replaces": [{"name": r.name, "digest": r.digest} for r in self.replaces],
             **({"journals": self.journals.encode()} if self.kind == "rollup" else {}),
+            **({"terms": self.terms} if self.terms else {}),
         }
         return json.dumps(said, separators=(",", ":")).encode()
 
@@ -109,6 +113,7 @@ class Footer:
             said["rows"],
             replaces,
             Spans.decode(said["journals"]) if rolled else Spans.of(r.name for r in replaces),
+            tuple((interval_ns, link_bytes_s) for interval_ns, link_bytes_s in said.get("terms", ())),
         )
 
 

@@ -1,7 +1,7 @@
 """Usage against the readings that are kept: made again of them, it must be what it is.
 
 Over each key and epoch the sum of usage is the growth between readings; a row more or less, or one that was changed, is
-told even where the sum is the same. What depends on the collector's terms (`m_more`) is not looked at.
+told even where the sum is the same. Bounds are looked at where all readings were taken on the same terms.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ from nasacct.store.shelf import shelf
 from nasacct.store.tables import readings_schema, usage_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from nasacct.store.schema import Stream
+    from nasacct.store.segments import Footer
     from nasacct.store.tree import Tree
 
 #: Of one group no more differences than this are told one by one.
 _MOST = 20
-#: The ledger's terms where nothing that depends on them is asked.
-ANY_TERMS = Terms(interval_ns=1)
 
 
 def usage_findings(tree: Tree, stream: Stream, bad: Mapping[Path, str]) -> Iterator[Finding]:
@@ -59,6 +58,17 @@ def _lost(tree: Tree, group: Group, made: Spans) -> list[str]:
     names = {item.name for footer in group.sides[1].values() for item in footer.replaces}
     spans = ((name, Spans.of([name])) for name in sorted(names))
     return [name for name, span in spans if span and name not in there and not made.covers(span)]
+
+
+def terms_of(footers: Iterable[Footer]) -> tuple[Terms, bool]:
+    """On which terms readings are accounted, and whether all of them are.
+
+    Of several, the shortest interval and the fastest link are taken, whose bounds hold for all.
+    """
+    told = {terms for footer in footers for terms in footer.terms}
+    if not told:
+        return Terms(interval_ns=1), False
+    return Terms(min(interval for interval, _ in told), max(rate for _, rate in told)), len(told) == 1
 
 
 def again(stream: Stream, readings: pa.Table, node: str, terms: Terms) -> pa.Table:
@@ -96,10 +106,11 @@ def _compared(tree: Tree, stream: Stream, group: Group) -> Iterator[Finding]:
     path = min(group.sides[0], key=lambda s: s.name).path
     schemas = usage_schema(stream), readings_schema(stream)
     sides = [(list(segments), schema, None) for segments, schema in zip(group.sides, schemas, strict=True)]
+    on, same = terms_of(group.sides[1].values())
     told = 0
     for usage, readings in slices(stream, sides, 2):
-        found = _by_epoch(stream, usage)
-        expected = _by_epoch(stream, again(stream, readings, tree.node, ANY_TERMS))
+        found = _by_epoch(stream, usage, bounds=same)
+        expected = _by_epoch(stream, again(stream, readings, tree.node, on), bounds=same)
         for whose in sorted(found.keys() | expected.keys(), key=str):
             if found.get(whose) != expected.get(whose):
                 told += 1
@@ -126,11 +137,11 @@ def _difference(stream: Stream, found: tuple[Any, ...] | None, expected: tuple[A
     return f"its {found[0]} rows add up to the same as by the readings, but are others"
 
 
-def _by_epoch(stream: Stream, usage: pa.Table) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+def _by_epoch(stream: Stream, usage: pa.Table, *, bounds: bool) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """Of each key and epoch: how many rows, a number that tells whether they are the same, and the measures' sums."""
     by = [*stream.keys, "epoch"]
     names = [measure.name for measure in stream.usage]
-    table = usage.select([*by, *names]).append_column("rows", pa.array(_fingerprints(stream, usage)))
+    table = usage.select([*by, *names]).append_column("rows", pa.array(_fingerprints(stream, usage, bounds=bounds)))
     asked: Any = [("rows", "count"), ("rows", "sum"), *((name, "sum") for name in names)]
     grouped: Any = table.group_by(by, use_threads=False).aggregate(asked)
     columns = [grouped.column(name).to_pylist() for name in (*by, *(f"{name}_{how}" for name, how in asked))]
@@ -138,10 +149,11 @@ def _by_epoch(stream: Stream, usage: pa.Table) -> dict[tuple[Any, ...], tuple[An
     return {row[:width]: row[width:] for row in zip(*columns, strict=True)}
 
 
-def _fingerprints(stream: Stream, usage: pa.Table) -> NDArray[np.int64]:
+def _fingerprints(stream: Stream, usage: pa.Table, *, bounds: bool) -> NDArray[np.int64]:
     """A number for each row that depends on all that is compared; their sum does not depend on the rows' order."""
     made = np.full(len(usage), 0x9E3779B97F4A7C15, np.uint64)
     names = ["t0", "t1", "before_us", "after_us", "cycles", "whole", *(m.name for m in stream.usage)]
+    names += [f"{m.name}_more" for m in stream.usage if m.bounded and bounds]
     for name in names:
         column: Any = usage.column(name).cast(pa.int64())
         values: Any = column.fill_null(-(2**62)).to_numpy()

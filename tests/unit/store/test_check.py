@@ -331,6 +331,7 @@ def test_a_store_of_a_newer_version_is_refused(store):
     [
         bigger,
         lambda t: bigger(t, "cycles"),
+        lambda t: columns(t, "calls_more", pa.array([1] * len(t))),
         lambda t: columns(t, "read_bytes", pa.array([None, *t.column("read_bytes").to_pylist()[1:]], pa.int64())),
         lambda t: bigger(bigger(t, "read_bytes", 5), "read_bytes", -5).slice(1),
         lambda t: columns(t, "t1", pc.add(t.column("t0"), pa.scalar(1, pa.duration("us")))),
@@ -338,7 +339,7 @@ def test_a_store_of_a_newer_version_is_refused(store):
             t, "read_bytes", pa.array([b + (-1) ** i for i, b in enumerate(t["read_bytes"].to_pylist())])
         ),
     ],
-    ids=["value", "cycles", "unknown", "row", "time", "moved"],
+    ids=["value", "cycles", "bound", "unknown", "row", "time", "moved"],
 )
 def test_usage_that_is_not_what_its_readings_give_is_found(store, change):
     """Whoever changes a value and makes checksum, digest and footer anew: made again of the readings it is another."""
