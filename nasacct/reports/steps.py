@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 
 from nasacct.errors import USAGE, NasacctError
-from nasacct.store.ledger import EDGE_US
 from nasacct.store.tables import TIME
 from nasacct.units import seconds
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 #: More rows than this nobody reads and no terminal holds.
 MOST = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: From and to when a step reaches.
+Span = tuple[datetime, datetime]
 #: One cell for all time.
 _FOREVER_US = 1 << 62
 
@@ -47,18 +48,25 @@ def length_of(text: str) -> timedelta:
     return length
 
 
-def one(since: datetime, until: datetime, *, whole: bool) -> Steps:
-    """A single step; `whole` that what happened at its very end belongs to it."""
-    return _steps([(since, until)], _FOREVER_US, last_us=1 if whole else 0)
+def one(since: datetime, until: datetime, lo: int, hi: int) -> Steps:
+    """A single step, of which rows count from `lo` to `hi` (µs of UTC): beyond it where the question has no end."""
+    return _steps([(since, until)], [(lo, hi)], _FOREVER_US)
 
 
-def steps(first: datetime, last: datetime, length: timedelta, zone: tzinfo, begin: datetime, end: datetime) -> Steps:
+def steps(
+    first: datetime, last: datetime, length: timedelta, zone: tzinfo, begin: datetime, end: datetime
+) -> list[Span]:
     """Every step that has any of the time from `first` to `last`, within the question's `begin` and `end`."""
     count = (last - first) / length
     if count > MOST:
         raise NasacctError(f"--step: that would be {count:,.0f} steps; say a longer step or less time", USAGE)
     found = [(max(lo, begin), min(hi, end)) for lo, hi in _edges(first, length, zone, last)]
-    return _steps([(lo, hi) for lo, hi in found if lo < hi], EDGE_US)
+    return [(lo, hi) for lo, hi in found if lo < hi]
+
+
+def table(spans: list[Span], cell_us: int) -> Steps:
+    """The steps for cells of that length, at whose edges they may be cut."""
+    return _steps(spans, [(us(low), us(high)) for low, high in spans], cell_us)
 
 
 def _edges(first: datetime, length: timedelta, zone: tzinfo, last: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -79,9 +87,8 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _steps(spans: list[tuple[datetime, datetime]], cell_us: int, last_us: int = 0) -> Steps:
-    lo = np.array([_us(low) for low, _ in spans], np.int64)
-    hi = np.array([_us(high) + last_us for _, high in spans], np.int64)
+def _steps(spans: list[Span], counted: list[tuple[int, int]], cell_us: int) -> Steps:
+    lo, hi = (np.array([pair[i] for pair in counted], np.int64) for i in (0, 1))
     first = lo // cell_us
     count = (hi - 1) // cell_us - first + 1
     row = np.repeat(np.arange(len(spans)), count)
@@ -98,5 +105,6 @@ def _steps(spans: list[tuple[datetime, datetime]], cell_us: int, last_us: int = 
     return Steps(table, cell_us)
 
 
-def _us(at: datetime) -> int:
+def us(at: datetime) -> int:
+    """The moment in µs since 1970, UTC."""
     return (at - _EPOCH) // timedelta(microseconds=1)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from nasacct.errors import USAGE, NasacctError
-from nasacct.reports import steps
+from nasacct.reports import levels, steps
 from nasacct.reports.questions import question
+from nasacct.store.views import EVER
 from nasacct.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -62,22 +63,47 @@ def ask(
     begin, end = since or _EVER[0], until or _EVER[1]
     if begin >= end:
         raise NasacctError("the time asked for ends before it begins; exchange --since and --until", USAGE)
-    params: dict[str, Any] = {"since": begin, "until": end}
     length = steps.length_of(step) if step else None
     first, last = since, until
     if length or first is None or last is None:
-        span = warehouse.query(question("span"), params, views=_VIEWS, since=since, until=until).to_pylist()[0]
-        if span["first"] is None:
+        seen = _seen(warehouse, since, until)
+        if seen is None:
             first = last = begin
         elif length:
-            first, last = max(span["first"], begin), min(span["last"], end)
+            first, last = max(seen[0], begin), min(seen[1], end)
         else:
-            first, last = first or span["first"], last or max(span["last"], span["first"] + timedelta(microseconds=1))
+            first, last = first or seen[0], last or max(seen[1], seen[0] + timedelta(microseconds=1))
     if length:
-        divided = steps.steps(first, last, length, zone, begin, end)
+        spans = steps.steps(first, last, length, zone, begin, end)
+        views, cell_us = levels.stepped(warehouse, _VIEWS, [steps.us(at) for span in spans for at in span])
+        divided = steps.table(spans, cell_us)
     else:
-        divided = steps.one(first, last, whole=until is None)
-    params |= {"by": by, "cell_us": divided.cell_us}
-    return warehouse.query(
-        question("usage"), params, views=_VIEWS, since=since, until=until, tables={"steps": divided.table}
-    )
+        lo, hi = steps.us(since) if since else EVER[0], steps.us(until) if until else EVER[1]
+        views = levels.between(warehouse, _VIEWS, lo, hi)
+        divided = steps.one(first, last, lo, hi)
+    params: dict[str, Any] = {"since": begin, "until": end, "by": by, "cell_us": divided.cell_us}
+    return warehouse.query(question("usage"), params, views=views, tables={"steps": divided.table})
+
+
+def _seen(warehouse: Warehouse, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime] | None:
+    """From when to when there is usage of servers between two moments, if there is any."""
+    begin, end = since or _EVER[0], until or _EVER[1]
+
+    def span(low: datetime, high: datetime) -> tuple[datetime | None, datetime | None]:
+        params = {"since": begin, "until": end}
+        views = levels.finest(warehouse, _VIEWS, steps.us(low), steps.us(high))
+        row = warehouse.query(question("span"), params, views=views).to_pylist()[0]
+        return row["first"], row["last"]
+
+    oldest, newest = warehouse.oldest(_VIEWS), warehouse.newest(_VIEWS)
+    if oldest is None or newest is None:
+        return None
+    # the first and the last day tell, unless they hold nothing of servers
+    day = timedelta(days=1)
+    low, high = max(begin, oldest - day), min(end, newest + day)
+    if low >= high:
+        return None
+    first, last = span(low, min(low + 2 * day, high))[0], span(max(high - 2 * day, low), high)[1]
+    if first is None or last is None:
+        first, last = span(low, high)
+    return None if first is None or last is None else (first, last)

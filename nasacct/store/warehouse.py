@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from nasacct.errors import DATA, NO_INPUT, NasacctError, not_now
 from nasacct.store import journal
 from nasacct.store import root as store_root
+from nasacct.store.compaction import DAY_S, day_of
 from nasacct.store.engine import DuckEngine, Engine, EngineError
 from nasacct.store.journal_spans import Spans
 from nasacct.store.segment_file import check
@@ -126,6 +127,31 @@ class Warehouse:
         found = [named(p) for where in folders for p in _listed(where, [])]
         until = max((s.until for s in found if s), default=None)
         return None if until is None else datetime.fromtimestamp(until, UTC)
+
+    def usage_since(self, streams: Sequence[str]) -> int:
+        """From when on usage of these streams is kept (µs of UTC), 0: all of it is; before, there are rollups only."""
+        kept = 0
+        for tree in self.trees():
+            for view in map(View.of, streams):
+                segments = filter(None, map(named, _listed(view.rows(tree).folder, [])))
+                sums = filter(None, map(named, _listed(tree.rollup("5m", view.stream).folder, [])))
+                first = min((day_of(s) for s in segments), default=None)
+                if first is not None and min((s.since for s in sums), default=first * DAY_S) < first * DAY_S:
+                    kept = max(kept, first * DAY_S * 1_000_000)
+        return kept
+
+    def oldest(self, streams: Sequence[str]) -> datetime | None:
+        """Before when there is nothing of these streams, in whole seconds; None when there is nothing at all."""
+        found: list[int] = []
+        for tree in self.trees():
+            folders = [
+                r.folder
+                for name in streams
+                for r in (View.of(name).rows(tree), tree.rollup("1d", View.of(name).stream))
+            ]
+            found += [s.since for where in folders for p in _listed(where, []) if (s := named(p)) is not None]
+            found += [journal.begun(p) for p in journal.files(tree.journal)]
+        return datetime.fromtimestamp(min(found), UTC) if found else None
 
     def _see(
         self,

@@ -1,6 +1,7 @@
 """Usage: the rows that scripts rely on, and steps that add up."""
 
 import json
+import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,10 @@ from journals import Recorder
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import steps, usage
+from nasacct.reports.questions import question
+from nasacct.store.keep import Rules, keep
+from nasacct.store.shelf import shelf
+from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 from nasacct.times import iso
 
@@ -88,29 +93,24 @@ def test_too_many_steps_are_refused():
         steps.steps(TEN, TEN + timedelta(days=400), timedelta(seconds=10), UTC, TEN, TEN + timedelta(days=400))
 
 
-def bounds(table):
-    """The steps of a table, each once."""
-    return sorted({(r["from"].astimezone(UTC), r["to"].astimezone(UTC)) for r in table.to_pylist()})
-
-
 def test_days_are_those_of_the_zone():
     """The day on which the clock is put forward has 23 hours; the first and the last are cut at the question's ends."""
     prague = ZoneInfo("Europe/Prague")
     begin, end = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 3, 30, 12, tzinfo=UTC)
     made = steps.steps(begin, end, timedelta(days=1), prague, begin, end)
-    assert [iso(lo) for lo, _ in bounds(made.table)] == [
+    assert [iso(lo) for lo, _ in made] == [
         "2026-03-28T12:00:00Z",
         "2026-03-28T23:00:00Z",
         "2026-03-29T22:00:00Z",
     ]
-    assert bounds(made.table)[-1][1] == end
+    assert made[-1][1] == end
 
 
 def test_steps_begin_at_multiples_of_their_length():
     """Whatever the first moment of the data is, an hour begins with the hour."""
     first = TEN + timedelta(minutes=17)
     made = steps.steps(first, first + timedelta(hours=1), timedelta(hours=1), UTC, TEN, TEN + timedelta(days=1))
-    assert bounds(made.table) == [(TEN, TEN + timedelta(hours=1)), (TEN + timedelta(hours=1), TEN + timedelta(hours=2))]
+    assert made == [(TEN, TEN + timedelta(hours=1)), (TEN + timedelta(hours=1), TEN + timedelta(hours=2))]
 
 
 @settings(max_examples=30, deadline=None)
@@ -146,3 +146,75 @@ def test_steps_add_up_and_hold_the_truth(growth, gaps, step):
             assert row["read_bytes"] <= row["read_bytes_max"]
             possibly = sum(grown for at, gap, grown in moments if at > low and at - gap < high)
             assert row["read_bytes_max"] <= possibly
+
+
+EDGES = st.integers(0, 3 * 288).map(lambda n: TEN + n * timedelta(minutes=5))
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """Three days with gaps, ends without a last reading and a fall: as a journal, half kept, and all rolled up."""
+    where = tmp_path_factory.mktemp("days")
+    recorder = Recorder(where, interval_s=10)
+    things = [recorder.thing("nfsd", server=f"srv{i}") for i in range(3)]
+    for i in range(500):
+        if i % 40 == 39:
+            recorder.rotate()
+        if i == 250:
+            things[1] = recorder.thing("nfsd", "boot-again", server="srv1")
+        now = {t: {"read_bytes": 1000 * i + n, "calls": i if i != 300 or n else 5} for n, t in enumerate(things)}
+        if i % 7 == 0:
+            now[things[2]] = None
+        recorder.cycle(now, seconds=[9, 10, 290, 1300, 6000][i % 5 if i % 60 < 50 else 1])
+    found = [where]
+    for now_s in (TEN + timedelta(days=1, hours=4), TEN + timedelta(days=30)):
+        found.append(tmp_path_factory.mktemp("kept"))
+        shutil.copytree(where, found[-1], dirs_exist_ok=True)
+        for _ in range(2):
+            keep(Tree(found[-1], "nas1"), now_s.timestamp(), Rules({"readings": 40, "usage": 400}, -1e12))
+    return [Warehouse(path) for path in found]
+
+
+@settings(max_examples=25, deadline=None)
+@given(edges=st.lists(EDGES, min_size=2, max_size=2, unique=True), nudge=st.sampled_from([0, 0, 7, -13]))
+def test_longer_cells_give_the_same_answer_to_the_byte(days, edges, nudge):
+    """A span is the sum of whole days, hours and cells of 5 minutes; its bounds are those of the rows of usage."""
+    since, until = sorted(edges)
+    since += timedelta(seconds=nudge)
+    params = {"since": since, "until": until, "by": "server"}
+    one = steps.one(since, until, steps.us(since), steps.us(until))
+    rows = (
+        days[0]
+        .query(
+            question("usage"), params | {"cell_us": one.cell_us}, views=["nfsd", "links"], tables={"steps": one.table}
+        )
+        .to_pylist()
+    )
+    for warehouse in days:
+        assert usage.ask(warehouse, "server", since, until).to_pylist() == rows
+
+
+@pytest.mark.parametrize("step", ["5m", "1h", "1d"])
+@pytest.mark.parametrize("zone", ["Europe/Prague", "Asia/Kolkata"])
+def test_steps_are_the_same_of_longer_cells(days, step, zone):
+    """Also where the zone's days begin at half hours; they add up to the whole."""
+    answers = [usage.ask(w, "server", None, None, step, ZoneInfo(zone)).to_pylist() for w in days]
+    assert answers[0] == answers[1] == answers[2]
+    totals = {r["who"]: r["read_bytes"] for r in usage.ask(days[2]).to_pylist()}
+    assert {who: sum(r["read_bytes"] for r in answers[2] if r["who"] == who) for who in totals} == totals
+
+
+def test_old_usage_is_answered_from_the_sums_that_are_left(days, tmp_path):
+    """When usage has been dropped, cells of 5 minutes are the finest, and nothing of it is missing or counted twice."""
+    shutil.copytree(days[2].root, tmp_path / "store")
+    tree = Tree(tmp_path / "store", "nas1")
+    before = usage.ask(days[2]).to_pylist()
+    span = TEN + timedelta(hours=1), TEN + timedelta(days=2)
+    inside = usage.ask(days[2], "server", *span).to_pylist()
+    for relation in tree.relations():
+        first, *_ = sorted(shelf(relation.folder).visible, key=lambda s: s.since)
+        first.path.unlink()
+    warehouse = Warehouse(tmp_path / "store")
+    assert usage.ask(warehouse, "server", *span).to_pylist() == inside
+    after = usage.ask(warehouse).to_pylist()
+    assert [r | {"from": 0} for r in after] == [r | {"from": 0} for r in before]

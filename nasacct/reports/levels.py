@@ -1,0 +1,75 @@
+"""Levels: from which cells a question is answered: the longest that have an edge wherever the question has one.
+
+Rollups of a day are UTC days. A month of a zone is made of the days that lie in it, and at both ends of hours, 5-minute
+cells and rows of usage, as far as its edges ask for them: few rows, and the same sums to the byte.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from nasacct.store.tree import STEPS
+from nasacct.store.views import EVER, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from nasacct.store.warehouse import Warehouse
+
+#: The cells from the longest to the shortest, by the suffix of their view: µs; rows of usage have no suffix.
+LENGTHS = {f"_{name}": seconds * 1_000_000 for name, seconds in sorted(STEPS.items(), key=lambda item: -item[1])}
+#: A question over less than this is asked of usage itself.
+SHORT_US = LENGTHS["_1d"]
+
+
+def between(warehouse: Warehouse, names: Sequence[str], lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
+    """The pieces of the views `names` for one span from `lo` to `hi` (µs of UTC; EVER's ends: without end)."""
+    return _pieces(warehouse, names, [("", lo, hi)] if hi - lo < SHORT_US else _ladder(lo, hi))
+
+
+def finest(warehouse: Warehouse, names: Sequence[str], lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
+    """The pieces of the views `names` that tell most precisely what was from `lo` to `hi`."""
+    return _pieces(warehouse, names, [("", lo, hi)])
+
+
+def stepped(
+    warehouse: Warehouse, names: Sequence[str], edges: Iterable[int]
+) -> tuple[Mapping[str, Sequence[Piece]], int]:
+    """The pieces for spans between many `edges` (µs of UTC, ascending), and the length of the shortest cells in µs.
+
+    Rows of usage count as cells of 5 minutes, at whose edges they are cut.
+    """
+    found = sorted(set(edges))
+    fit = (s for s, length in LENGTHS.items() if length < SHORT_US and all(e % length == 0 for e in found))
+    level = next(fit, "")
+    lo, hi = (found[0], found[-1]) if found else EVER
+    return _pieces(warehouse, names, [(level, lo, hi)]), LENGTHS.get(level, LENGTHS["_5m"])
+
+
+def _ladder(lo: int, hi: int) -> list[tuple[str, int, int]]:
+    """The span in pieces, from short cells at its beginning over long ones to short ones at its end."""
+    levels = list(LENGTHS)
+    up = [-(-lo // length) * length for length in LENGTHS.values()]
+    down = [hi if hi == EVER[1] else hi // length * length for length in LENGTHS.values()]
+    edges = [lo // LENGTHS["_5m"] * LENGTHS["_5m"], *reversed(up), *down, hi]
+    between_them = ["", *reversed(levels), *levels[1:], ""]
+    return [
+        (at, since, until) for at, (since, until) in zip(between_them, pairwise(edges), strict=True) if since < until
+    ]
+
+
+def _pieces(
+    warehouse: Warehouse, names: Sequence[str], spans: list[tuple[str, int, int]]
+) -> Mapping[str, Sequence[Piece]]:
+    """The spans as pieces; where usage is kept no more, cells of 5 minutes are the finest that there is."""
+    kept = warehouse.usage_since(names)
+    found = []
+    for level, since, until in spans:
+        begin = since // LENGTHS["_5m"] * LENGTHS["_5m"]
+        if not level and begin < kept:
+            found.append(("_5m", begin, min(until, kept)))
+            begin = kept
+        if begin < until:
+            found.append((level, begin, until))
+    return {name: [Piece(name + level, begin, until) for level, begin, until in found] for name in names}
