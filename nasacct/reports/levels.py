@@ -28,9 +28,14 @@ def between(warehouse: Warehouse, names: Sequence[str], lo: int, hi: int) -> Map
     return _pieces(warehouse, names, [("", lo, hi)] if hi - lo < SHORT_US else _ladder(lo, hi))
 
 
+def of(warehouse: Warehouse, names: Sequence[str], level: str, lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
+    """The pieces of the views `names` in cells of one level (a suffix of LENGTHS, or nothing: rows of usage)."""
+    return _pieces(warehouse, names, [(level, lo, hi)])
+
+
 def finest(warehouse: Warehouse, names: Sequence[str], lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
     """The pieces of the views `names` that tell most precisely what was from `lo` to `hi`."""
-    return _pieces(warehouse, names, [("", lo, hi)])
+    return of(warehouse, names, "", lo, hi)
 
 
 def stepped(

@@ -16,7 +16,7 @@ import pytest
 import series
 
 from nasacct.errors import OK
-from nasacct.reports import usage
+from nasacct.reports import graph, usage
 from nasacct.reports.questions import question
 from nasacct.store.keep import Rules, keep
 from nasacct.store.tree import trees
@@ -37,6 +37,8 @@ def ask(name, warehouse, params):
     since, until = moment(params.get("since")), moment(params.get("until"))
     if name == "usage":
         return usage.ask(warehouse, params["by"], since, until, params.get("step"), ZoneInfo(params.get("zone", "UTC")))
+    if name == "graph":
+        return graph.graph(warehouse, params["server"], since, until).table
     if name == "span":
         return warehouse.query(question(name), {"since": since, "until": until}, views=["nfsd", "links"])
     until = until or warehouse.newest(TOP_VIEWS[name])
