@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasacct.cli.options import ConfigFile, Json, Root, configured, span
-from nasacct.errors import CANT_CREATE, CONFIG, IO, OK, PERMISSION, TEMPORARY, USAGE, NasacctError
+from nasacct.errors import CANT_CREATE, CONFIG, DATA, IO, OK, PERMISSION, TEMPORARY, USAGE, NasacctError
 
 if TYPE_CHECKING:
     from nasacct.collect.rehearsal import Rehearsal
@@ -17,7 +17,7 @@ EXAMPLES = {
     "nasacct collect --dry-run --for 60s": "read for a minute, write nothing, print what was read and what it cost",
     "nasacct collect --root /tank/nasacct": "run in the foreground, for systemd, runit or a terminal",
 }
-STATUSES = (OK, USAGE, CANT_CREATE, IO, TEMPORARY, PERMISSION, CONFIG)
+STATUSES = (OK, USAGE, DATA, CANT_CREATE, IO, TEMPORARY, PERMISSION, CONFIG)
 
 
 def collect(

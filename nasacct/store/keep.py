@@ -23,6 +23,7 @@ import pyarrow as pa
 from nasacct.errors import IO, OK, of_os
 from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, compact
+from nasacct.store.copies import copied
 from nasacct.store.expiry import Rules, clean, expire_old, expire_replaced, newest_day, rotate
 from nasacct.store.parts import consume
 from nasacct.store.rollups import roll
@@ -50,7 +51,8 @@ def run(config: Config, *, once: bool = False) -> int:
     """Keep the store `config.root` until SIGTERM or SIGINT, or only `once`; gives back the exit status.
 
     It keeps the tree of `config.node`; `once` takes every node when there is no such tree, as in a store made by a
-    replay. NasacctError when the store is none, is of a newer version, or another keeper holds it.
+    replay, but no copies. NasacctError when the store is none, is of a newer version, another keeper holds it, or there
+    is nothing but copies.
     """
     idle()
     stop = threading.Event()
@@ -63,7 +65,8 @@ def run(config: Config, *, once: bool = False) -> int:
     with ExitStack() as locks:
         while True:
             there = {tree.node: tree for tree in trees(root)}
-            mine = {config.node: there[config.node]} if config.node in there else there if once else {}
+            own = {node: tree for node, tree in there.items() if copied(tree.folder) is None}
+            mine = {config.node: there[config.node]} if config.node in there else own or there if once else {}
             for node, tree in mine.items():
                 if node not in held:
                     locks.enter_context(store_root.lock(root, node, "keep"))

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from nasacct.errors import CANT_CREATE, DATA, NO_INPUT, TEMPORARY, ConfigError, NasacctError, of_os
+from nasacct.store.copies import refuse
 from nasacct.store.mounts import forgets, mount_of, mounts
 
 if TYPE_CHECKING:
@@ -67,8 +68,11 @@ def existing(root: Path) -> Path:
     return root
 
 
-def version(root: Path) -> int | None:
-    """The store's version, None without a store; NasacctError when it is newer than this program or no version."""
+def version(root: Path, called: object = None) -> int | None:
+    """The store's version, None without a store; NasacctError when it is newer than this program or no version.
+
+    `called` is what the store is called in that sentence when it is not its path.
+    """
     path = root / "store.json"
     try:
         text = path.read_bytes()
@@ -79,10 +83,14 @@ def version(root: Path) -> int | None:
     except (ValueError, KeyError, TypeError):
         found = None
     if not isinstance(found, int) or isinstance(found, bool):
-        raise NasacctError(f'{path} is damaged; it should say {{"nasacct_store": {VERSION}}}', DATA)
+        raise NasacctError(
+            f'{called or root}: store.json is damaged; it should say {{"nasacct_store": {VERSION}}}', DATA
+        )
     if found > VERSION:
         raise NasacctError(
-            f"the store {root} has version {found}, this nasacct knows versions up to {VERSION}; update nasacct", DATA
+            f"the store {called or root} has version {found}, this nasacct knows versions up to {VERSION}; update "
+            "nasacct",
+            DATA,
         )
     return found
 
@@ -121,8 +129,13 @@ class Lock:
 
 
 def lock(root: Path, node: str, role: str) -> Lock:
-    """The lock of `role` (collect, keep) for one node of a store; NasacctError naming the holder if there is one."""
+    """The lock of `role` (collect, keep, pull) for one node of a store.
+
+    NasacctError naming the holder if there is one, or when the node's tree is a copy and the role not to pull it.
+    """
     folder = root / f"node={node}"
+    if role != "pull":
+        refuse(folder, role)
     return hold(folder / f"{role}.lock", f"`nasacct {role}` already runs on {folder}", "or name another --root")
 
 

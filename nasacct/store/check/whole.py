@@ -14,6 +14,7 @@ from nasacct.store.check.journals import journal_findings
 from nasacct.store.check.rollups import rollup_findings
 from nasacct.store.check.shelves import look
 from nasacct.store.check.telescoping import usage_findings
+from nasacct.store.copies import GONE, MARK, STAGE
 from nasacct.store.finding import Finding
 from nasacct.store.place import held
 from nasacct.store.schema import STREAMS
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _OURS = frozenset({"journal", "readings", "usage", "rollup", "quarantine", "collect.lock", "keep.lock", "keep.json"})
 #: How often a comparison is begun anew because a keeper replaces what it reads.
 _AGAIN = 10
+#: What a copy has besides.
+_COPYS = frozenset({"pull.lock", MARK, GONE})
 
 
 @dataclass(slots=True)
@@ -55,7 +58,7 @@ def check(root: Path) -> Report:
     for tree in trees(root):
         _tree(tree, report)
     for path in sorted(root.iterdir()):
-        if not path.name.startswith("node=") and path.name not in {"store.json", "sealed"}:
+        if not path.name.startswith("node=") and path.name not in {"store.json", "sealed", STAGE}:
             report.add([_stray(path)])
     try:
         report.add(verify(root))
@@ -106,7 +109,7 @@ def _runs(tree: Tree, role: str) -> bool:
 def _strays(tree: Tree) -> Iterator[Finding]:
     """What lies in a tree and is none of its files."""
     for path in sorted(tree.folder.iterdir()):
-        if path.name not in _OURS:
+        if path.name not in _OURS | _COPYS:
             yield _stray(path)
     named = {p.name for p in journal.files(tree.journal)}
     for path in sorted(tree.journal.iterdir()) if tree.journal.is_dir() else ():
