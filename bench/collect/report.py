@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bench.collect.figures import Figure, Spread, cpu_ms, shown, table
 from bench.collect.measure import LOADS, SAMPLE
+from bench.figures import Figure, Spread, cpu_ms, shown, table
 
 if TYPE_CHECKING:
     from bench.collect.measure import Taken
