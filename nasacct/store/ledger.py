@@ -49,12 +49,16 @@ class Terms:
 
 @dataclass(slots=True)
 class _Pairs:
-    """Neighbouring readings: `left`, `right` row numbers; `t0`, `t1` in µs of wall time; `gap_ns` between two looks."""
+    """Neighbouring readings: `left`, `right` row numbers; `t0`, `t1` in whole ms of wall time, counted in µs.
+
+    `most_us` is how long the time between may have been, rounded up; `gap_ns` is between two looks.
+    """
 
     left: Ints
     right: Ints
     t0: Ints
     t1: Ints
+    most_us: Ints
     gap_ns: Ints
     cycles: Ints
 
@@ -114,7 +118,9 @@ def _pairs(readings: Readings) -> _Pairs:
     # where the wall clock did not step, intervals join without seams; where it did, CLOCK_BOOTTIME has the length
     t0 = np.where(np.abs(was - t0) <= 100_000_000 + elapsed // 1000, np.minimum(was, t1), t0)
     cycles = np.maximum(readings.cycle[right] - readings.cycle[left], 1)
-    return _Pairs(left, right, t0 // 1000, t1 // 1000, elapsed // cycles, cycles)
+    # what is below a ms is how late a cycle woke up: noise that would be half of the bytes on the disk
+    begin, end = t0 // 1_000_000 * 1000, t1 // 1_000_000 * 1000
+    return _Pairs(left, right, begin, end, -(-(t1 - t0) // 1000), elapsed // cycles, cycles)
 
 
 def _last_known(readings: Readings) -> Ints:
@@ -170,7 +176,7 @@ def _bound(value: Ints, more: Ints, lost: Bools, pairs: _Pairs, rate: int | None
     unread = lost & (value == ABSENT)
     if rate is None:
         return value, more
-    seconds, rest = np.divmod(pairs.t1 - pairs.t0, 1_000_000)
+    seconds, rest = np.divmod(pairs.most_us, 1_000_000)
     carried = rate * seconds + rate * rest // 1_000_000 + 1
     return np.where(unread, 0, value), np.where(unread, carried, more)
 

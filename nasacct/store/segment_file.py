@@ -1,6 +1,6 @@
 """Writing a segment so that it is there whole or not at all, and reading it so that damage is noticed.
 
-Rows are sorted by key, epoch and time, compressed with zstd, integers and times as deltas, strings by a dictionary;
+Rows are sorted by key, epoch and time and compressed with zstd, each column in the encoding that makes it smallest;
 every page has a checksum. DuckDB does not look at the checksums, so they are checked here: once after writing, before
 a segment is merged, before what it replaces is deleted, and now and then as long as it lies there.
 """
@@ -21,8 +21,15 @@ from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Rows of a row group. Below 40,000 the footers cost more than they save, above 260,000 pruning suffers.
-GROUP = 122_880
+#: Rows of a row group, and its values at most. Below 40,000 rows the footers cost more than they save, above 260,000
+#: pruning suffers.
+GROUP, GROUP_VALUES = 122_880, 6_000_000
+#: Values of a row group in what is soon to be merged: small, because a merge holds a group of every input.
+MERGED_VALUES = 400_000
+#: Levels of zstd, of what is soon to be merged and of what stays for a year.
+_QUICK, _SMALL = 1, 6
+#: Columns of few different numbers.
+_FEW = ("before_us", "after_us", "cycles")
 
 
 class SegmentWriter:
@@ -34,31 +41,47 @@ class SegmentWriter:
     def __init__(self, where: Path, label: str, schema: pa.Schema) -> None:
         where.mkdir(mode=0o750, parents=True, exist_ok=True)
         self.where, self.schema, self.rows = where, schema, 0
+        self._waiting: list[pa.Table] = []
         self.temporary = where / f".{label}.parquet.tmp"
         self._sums = _Sums(schema)
-        texts: Any = [f.name for f in schema if pa.types.is_string(f.type)]
-        deltas = [f.name for f in schema if pa.types.is_integer(f.type) or pa.types.is_timestamp(f.type)]
+        merged = label in {"part", "hour"}
+        self._group = max(min((MERGED_VALUES if merged else GROUP_VALUES) // len(schema), GROUP), 1)
+        encodings = _encodings(schema)
+        repeated: Any = [n for n in schema.names if n in _FEW or pa.types.is_string(schema.field(n).type)]
         self._file = self.temporary.open("wb")
         self._writer: Any = pq.ParquetWriter(
             self._file,
             schema,
             compression="zstd",
-            compression_level=3,
-            use_dictionary=texts,
-            column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
+            compression_level=_QUICK if merged else _SMALL,
+            use_dictionary=repeated,
+            column_encoding=encodings,
             write_page_checksum=True,
             store_schema=False,
         )
 
     def add(self, table: pa.Table) -> None:
-        """Write rows that come after those written so far."""
+        """Write rows that come after those written so far. ValueError when they have other columns."""
+        if not table.schema.equals(self.schema):
+            raise ValueError(f"a table does not match the columns of {self.temporary}")
         self._sums.add(table)
         self.rows += len(table)
-        if len(table):
-            self._writer.write_table(table, row_group_size=GROUP)
+        self._waiting.append(table)
+        if sum(len(t) for t in self._waiting) >= self._group:
+            self._write()
+
+    def _write(self, *, all_of_it: bool = False) -> None:
+        """Write what waits, in whole row groups, and at the end the rest."""
+        if self._waiting:
+            table = pa.concat_tables(self._waiting)
+            count = len(table) if all_of_it else len(table) // self._group * self._group
+            if count:
+                self._writer.write_table(table.slice(0, count), row_group_size=self._group)
+            self._waiting = [table.slice(count)]
 
     def finish(self, footer: Footer) -> Segment:
         """Close, sync, read back, and give the file its name. SegmentError when the disk holds something else."""
+        self._write(all_of_it=True)
         self._writer.add_key_value_metadata({KEY: footer.encode()})
         self._writer.close()
         self._file.flush()
@@ -89,6 +112,20 @@ class SegmentWriter:
             self._file.close()
         finally:
             self.temporary.unlink(missing_ok=True)
+
+
+def _encodings(schema: pa.Schema) -> dict[str, str]:
+    """By column: deltas for what goes on evenly (usage's times, counters as read), else bytes by their place.
+
+    Growth has no order that deltas could use, and the times of readings have the noise of µs.
+    """
+    counters = "t" in schema.names
+    found = {}
+    for column in schema:
+        time = pa.types.is_timestamp(column.type) or column.name == "boot_us"
+        if column.name not in _FEW and (time or pa.types.is_integer(column.type)):
+            found[column.name] = "BYTE_STREAM_SPLIT" if time == counters else "DELTA_BINARY_PACKED"
+    return found
 
 
 class _Sums:
@@ -136,9 +173,14 @@ def read(path: Path, schema: pa.Schema, columns: list[str] | None = None, rows: 
             use_threads=False,
             page_checksum_verification=True,
         )
-    fields = [schema.field(n) for n in names]
-    arrays = [table.column(f.name).cast(f.type) if f.name in have else pa.nulls(len(table), f.type) for f in fields]
-    return pa.table(arrays, schema=pa.schema(fields))
+    return in_schema(table, pa.schema([schema.field(n) for n in names]))
+
+
+def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table in these columns; those it lacks are NULL."""
+    have = set(table.column_names)
+    arrays = [table.column(f.name).cast(f.type) if f.name in have else pa.nulls(len(table), f.type) for f in schema]
+    return pa.table(arrays, schema=schema)
 
 
 def counts(path: Path, column: str) -> dict[str | None, int]:

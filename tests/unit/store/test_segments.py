@@ -12,10 +12,10 @@ import pytest
 
 from nasacct.errors import NasacctError
 from nasacct.store.schema import NFSD
-from nasacct.store.segment_file import GROUP, SegmentWriter, check, read
+from nasacct.store.segment_file import GROUP, MERGED_VALUES, SegmentWriter, check, read
 from nasacct.store.segments import KEY, Footer, Replaced, SegmentError, named
 from nasacct.store.shelf import shelf
-from nasacct.store.tables import usage_schema
+from nasacct.store.tables import readings_schema, usage_schema
 
 SCHEMA = usage_schema(NFSD)
 TEN = int(datetime(2026, 11, 23, 10, tzinfo=UTC).timestamp()) * 1_000_000
@@ -71,23 +71,54 @@ def test_the_footer_says_whose_rows_these_are_and_what_they_replace(tmp_path):
     }
 
 
-def test_columns_are_packed_as_deltas_with_checksums(tmp_path):
-    """Integers and times are DELTA_BINARY_PACKED, strings have dictionaries, all is zstd, pages have checksums."""
-    with SegmentWriter(tmp_path, "part", SCHEMA) as writer:
-        writer.add(usage(GROUP + 1))
-        segment = writer.finish(Footer("usage", "nfsd", "n", "part", TEN, TEN, GROUP + 1, ()))
+def test_columns_are_packed_small_with_checksums(tmp_path):
+    """Times are deltas, growth is split by bytes, what repeats has a dictionary, all is zstd, pages have checksums."""
+    with SegmentWriter(tmp_path, "day", SCHEMA) as writer:
+        writer.add(usage(GROUP - 1))
+        writer.add(usage(2, server="srv2"))
+        segment = writer.finish(Footer("usage", "nfsd", "n", "day", TEN, TEN, GROUP + 1, ()))
     meta = pq.read_metadata(segment.path)
     assert [meta.row_group(i).num_rows for i in range(meta.num_row_groups)] == [GROUP, 1]
     for i, field in enumerate(SCHEMA):
         column = meta.row_group(0).column(i)
         assert column.compression == "ZSTD"
-        if pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type):
+        if pa.types.is_timestamp(field.type):
             assert "DELTA_BINARY_PACKED" in column.encodings
-        if pa.types.is_string(field.type):
+        elif pa.types.is_string(field.type) or field.name in {"before_us", "after_us", "cycles"}:
             assert column.has_dictionary_page
+        elif pa.types.is_integer(field.type):
+            assert "BYTE_STREAM_SPLIT" in column.encodings
     assert pq.read_schema(segment.path).equals(SCHEMA)
-    assert read(segment.path, SCHEMA).equals(usage(GROUP + 1))
+    assert read(segment.path, SCHEMA).equals(pa.concat_tables([usage(GROUP - 1), usage(2, server="srv2")]))
     assert len(read(segment.path, SCHEMA, rows=pc.field("read_bytes") == 7)) == 1
+
+
+def test_what_is_soon_to_be_merged_has_small_row_groups(tmp_path):
+    """A merge holds one row group of every input."""
+    segment = write(tmp_path, rows=3 * MERGED_VALUES // len(SCHEMA))
+    meta = pq.read_metadata(segment.path)
+    sizes = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+    assert max(sizes) <= MERGED_VALUES // len(SCHEMA)
+
+
+def test_readings_are_packed_as_they_grow(tmp_path):
+    """Counters are deltas; when they were read is not so even that deltas would be smaller."""
+    schema = readings_schema(NFSD)
+    with SegmentWriter(tmp_path, "day", schema) as writer:
+        row = dict.fromkeys(schema.names, 0) | {
+            "node": "n",
+            "server": "s",
+            "epoch": "e",
+            "kind": "read",
+            "bits32": None,
+        }
+        writer.add(pa.Table.from_pylist([row | {"t": datetime.fromtimestamp(TEN / 1e6, UTC)}], schema=schema))
+        segment = writer.finish(Footer("readings", "nfsd", "n", "day", TEN, TEN, 1, ()))
+    group = pq.read_metadata(segment.path).row_group(0)
+    encodings = {schema.names[i]: group.column(i).encodings for i in range(group.num_columns)}
+    assert "DELTA_BINARY_PACKED" in encodings["read_bytes"]
+    assert "BYTE_STREAM_SPLIT" in encodings["t"]
+    assert "BYTE_STREAM_SPLIT" in encodings["boot_us"]
 
 
 def test_a_column_that_an_older_segment_lacks_is_null(tmp_path):
