@@ -14,20 +14,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nasacct.store.segment_file import SegmentWriter, counts, read
+from nasacct.store.cursor import in_order
+from nasacct.store.segment_file import SegmentWriter
 from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, reading
 from nasacct.store.shelf import Shelf, shelf
 from nasacct.store.sums import added
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from nasacct.store.journal_spans import Spans
     from nasacct.store.tree import Relation, Tree
 
@@ -36,8 +34,6 @@ log = logging.getLogger(__name__)
 HOUR_S, DAY_S = 3600, 86_400
 #: A day is over so long after its end: the journal file that reaches over midnight is closed by then.
 SETTLED_S = 1800
-#: How many values are held in memory at once.
-VALUES = 8_000_000
 #: What becomes of the rollups of each step.
 _PERIODS = {"5m": "month", "1h": "month", "1d": "year"}
 
@@ -111,38 +107,6 @@ def day_of(segment: Segment) -> int:
     return (segment.until - 1) // DAY_S
 
 
-def slices(relation: Relation, inputs: tuple[Segment, ...], schema: pa.Schema | None = None) -> Iterator[pa.Table]:
-    """All rows of the inputs in order, in tables small enough to be held; in the relation's columns or the given ones.
-
-    The rows of one key are never in two tables, so that what is summed by key is whole in each.
-    """
-    columns = schema or relation.schema
-    if not relation.stream.keys:
-        yield _rows(relation, inputs, columns, None)
-        return
-    key = relation.stream.keys[0]
-    sizes: dict[str | None, int] = {}
-    for segment in inputs:
-        for value, rows in counts(segment.path, key).items():
-            sizes[value] = sizes.get(value, 0) + rows
-    most = max(VALUES // len(columns), 1)
-    named = sorted(k for k in sizes if k is not None)
-    start, held = 0, 0
-    field = pc.field(key)
-    for i, value in enumerate(named):
-        held += sizes[value]
-        if i + 1 == len(named) or held + sizes[named[i + 1]] > most:
-            yield _rows(relation, inputs, columns, (field >= named[start]) & (field <= value))
-            start, held = i + 1, 0
-    if None in sizes:
-        yield _rows(relation, inputs, columns, field.is_null())
-
-
-def _rows(relation: Relation, inputs: tuple[Segment, ...], schema: pa.Schema, which: Any) -> pa.Table:
-    tables = [read(s.path, schema, rows=which) for s in inputs]
-    return pa.concat_tables(tables).sort_by(relation.order)
-
-
 def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
     """Write one segment of several; False when that would lose columns that this program does not know."""
     footers = [found.visible[s] for s in merge.inputs]
@@ -152,7 +116,7 @@ def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
         return False
     wanted = read_rows = 0
     with SegmentWriter(relation.folder, merge.level, schema) as writer:
-        for table in slices(relation, merge.inputs, schema):
+        for table in in_order(relation, [s.path for s in merge.inputs], schema):
             read_rows += len(table)
             writer.add(added(table, relation.stream) if relation.step else table)
         wanted = sum(f.rows for f in footers)

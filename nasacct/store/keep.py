@@ -45,6 +45,8 @@ PAUSE_S = 60.0
 #: ioprio_set(2) by machine, its `who` for one process, and the class that gets the disk when nobody else wants it.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30}
 _WHO_PROCESS, _CLASS_IDLE = 1, 3 << 13
+#: mallopt(3): from how many bytes on memory is mapped, and unmapped when it is freed.
+_MALLOPT_MMAP_THRESHOLD, _MAPPED = -3, 256 << 10
 
 
 def run(config: Config, *, once: bool = False) -> int:
@@ -146,7 +148,12 @@ def idle() -> None:
     """Give this process the lowest CPU and I/O priority and one thread; what the system refuses is left as it is."""
     with suppress(OSError):
         os.nice(19)
+    libc = ctypes.CDLL(None, use_errno=True)
     number = _IOPRIO_SET.get(platform.machine())
     if number is not None:
-        ctypes.CDLL(None, use_errno=True).syscall(number, _WHO_PROCESS, 0, _CLASS_IDLE)
+        libc.syscall(number, _WHO_PROCESS, 0, _CLASS_IDLE)
     pa.set_cpu_count(1)
+    # what one step held is given back before the next one begins: a large array is a mapping of its own
+    pa.set_memory_pool(pa.system_memory_pool())
+    with suppress(AttributeError):
+        libc.mallopt(_MALLOPT_MMAP_THRESHOLD, _MAPPED)

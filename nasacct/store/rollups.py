@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from nasacct.store.compaction import day_of, slices
+from nasacct.store.compaction import day_of
+from nasacct.store.cursor import in_order
 from nasacct.store.segment_file import SegmentWriter
 from nasacct.store.segments import Footer
 from nasacct.store.shelf import shelf
@@ -69,7 +70,7 @@ def _roll(tree: Tree, relation: Relation, segment: Segment, said: Footer) -> Non
     length = STEPS[relation.step]
     usage = tree.relation("usage", relation.stream)
     with SegmentWriter(relation.folder, "day", relation.schema) as writer:
-        for table in slices(usage, (segment,)):
+        for table in in_order(usage, [segment.path]):
             writer.add(summed(table, relation.stream, length * 1_000_000))
         since = segment.since // length * length * 1_000_000
         until = -(-segment.until // length) * length * 1_000_000

@@ -44,7 +44,7 @@ class SegmentWriter:
         self._waiting: list[pa.Table] = []
         self.temporary = where / f".{label}.parquet.tmp"
         self._sums = _Sums(schema)
-        merged = label in {"part", "hour"}
+        merged = label in {"part", "hour"} or (label == "day" and "bucket" in schema.names)
         self._group = max(min((MERGED_VALUES if merged else GROUP_VALUES) // len(schema), GROUP), 1)
         encodings = _encodings(schema)
         repeated: Any = [n for n in schema.names if n in _FEW or pa.types.is_string(schema.field(n).type)]

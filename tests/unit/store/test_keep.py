@@ -113,7 +113,8 @@ def test_large_segments_are_merged_in_slices_of_whole_keys(tmp_path, monkeypatch
     record(tmp_path)
     tree = Tree(tmp_path, "nas1")
     before = added(tmp_path)
-    monkeypatch.setattr("nasacct.store.compaction.VALUES", 10)
+    monkeypatch.setattr("nasacct.store.cursor.VALUES", 200)
+    monkeypatch.setattr("nasacct.store.segment_file.MERGED_VALUES", 40)
     keep(tree, at("2026-11-25"), RULES)
     assert levels(tree) == ["day"]
     assert added(tmp_path) == before
