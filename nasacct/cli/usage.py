@@ -1,5 +1,6 @@
 """`nasacct usage`: who moved how much."""
 
+import logging
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,20 +8,25 @@ import typer
 
 from nasacct.cli.answer import Column, form, show
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, Until, configured, moment
-from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE
+from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
 from nasacct.store.root import existing
 from nasacct.times import render
 from nasacct.units import in_bytes, in_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from nasacct.cli.answer import Row
+    from nasacct.cli.answer import Form, Row
+
+log = logging.getLogger(__name__)
 
 EXAMPLES = {
     "nasacct usage --by server --since yesterday": "what each server moved since midnight of yesterday",
     "nasacct usage --by node --since -2h --step 5m": "the last two hours in steps of five minutes",
+    "nasacct usage --explain --server 103 --since yesterday": "the readings behind one server's figures",
     "nasacct usage --by server --from 2026-10 --to 2026-11 --csv": "October, for a spreadsheet",
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG)
@@ -41,6 +47,10 @@ def usage(
         str | None,
         typer.Option("--step", metavar="LENGTH", help="A row for each step: 10s, 5m, 1h, 1d (days of the zone)."),
     ] = None,
+    server: Annotated[str | None, typer.Option("--server", metavar="NAME", help="Only this server.")] = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Show the readings behind the figures, a row for each counter.")
+    ] = False,
     root: Root = None,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -50,15 +60,26 @@ def usage(
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
     `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
+
+    With --explain: what each life of a counter grew by, from which reading to which one. NOTE says born: it was counted
+    from 0; final: it was read when it ended; unread: it ended without a last reading; cut: by time, at an edge of what
+    was asked; expired: readings are kept no more, what was counted is.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
     zone = settings.tz
     first, last = moment(since, zone, "--since"), moment(until, zone, "--until", end=True)
     existing(settings.root)  # told before anything slow is loaded
+    if explained:
+        if step:
+            raise NasacctError(
+                "--explain tells of one span; leave --step out, or name the step by --since and --until", USAGE
+            )
+        _explain(settings.root, first, last, server, shape, zone)
+        return
     from nasacct.reports.usage import usage as ask
 
-    rows = ask(settings.root, by.value, first, last, step, zone)
+    rows = ask(settings.root, by.value, first, last, step, zone, server)
     columns = [Column(by.value, by.value.upper())]
     if by is By.server and len({row["node"] for row in rows}) > 1:
         columns.insert(0, Column("node", "NODE"))
@@ -76,6 +97,54 @@ def usage(
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
     show(rows, columns, shape, heading)
+
+
+def _explain(
+    root: "Path",
+    since: "datetime | None",
+    until: "datetime | None",
+    server: str | None,
+    shape: "Form",
+    zone: "ZoneInfo",
+) -> None:
+    from nasacct.reports.explain import explain
+    from nasacct.store.warehouse import Warehouse
+
+    warehouse = Warehouse(root)
+    rows = explain(warehouse, since, until, server)
+    for trouble in warehouse.trouble:
+        log.warning("%s", trouble)
+    several = len({row["node"] for row in rows}) > 1
+    moments = [row[end] for row in rows for end in ("from", "to") if row[end]]
+    days = len({render(at, zone)[:10] for at in moments}) > 1
+    offsets = {render(at, zone)[20:] for at in moments}
+    cut = slice(0 if days else 11, 19 if len(offsets) < 2 else None)
+
+    def at(moment: "datetime") -> str:
+        return render(moment, zone)[cut]
+
+    columns = [
+        *([Column("node", "NODE")] if several else []),
+        Column("server", "SERVER"),
+        Column("counter", "COUNTER", _short, left=True),
+        Column("from", "FROM", at, absent="expired", left=True),
+        Column("from_value", "READ", "{:,}".format, absent=""),
+        Column("to", "TO", at, absent="expired", left=True),
+        Column("to_value", "READ", "{:,}".format, absent=""),
+        Column("counted", "COUNTED", "{:,}".format, bounded=True),
+        Column("note", "NOTE", absent=""),
+    ]
+    where = f", {offsets.pop()}" if len(offsets) == 1 else ""
+    heading = "no usage in that time"
+    if moments and not days:
+        heading = f"on {render(min(moments), zone)[:10]}{where}; bytes and calls as the kernel counted them"
+    elif moments:
+        heading = f"bytes and calls as the kernel counted them{where.replace(',', '; times in')}"
+    show(rows, columns, shape, heading)
+
+
+def _short(counter: str) -> str:
+    return counter.removesuffix("_bytes")
 
 
 def _from(rows: "Sequence[Row]", zone: "ZoneInfo") -> Column:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-By = Literal["server", "node"]
-_VIEWS = ("nfsd", "links")
+By = Literal["server", "node", "epoch"]
+VIEWS = ("nfsd", "links")
 #: Before and after everything that a store can hold.
 _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -33,16 +33,18 @@ def usage(
     until: datetime | None = None,
     step: str | None = None,
     zone: tzinfo = UTC,
+    server: str | None = None,
 ) -> list[dict[str, Any]]:
     """Rows with the key `by`, `from`, `to` (UTC), per measure M: `M`, `M_max`, `M_quality`, and `quality`, the worst.
 
     The measures are read_bytes, written_bytes, received_bytes, sent_bytes, calls. One row for each server or node, or
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
-    Without `since` or `until`, everything in the store counts. What cannot be read is told in the log.
+    Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
+    read is told in the log.
     NasacctError when there is no store, or the span or the step is none.
     """
     warehouse = Warehouse(root)
-    table = ask(warehouse, by, since, until, step, zone)
+    table = ask(warehouse, by, since, until, step, zone, server)
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
     keys = ("server", "node") if by == "server" else ("node",)
@@ -58,11 +60,13 @@ def ask(
     until: datetime | None = None,
     step: str | None = None,
     zone: tzinfo = UTC,
+    server: str | None = None,
 ) -> pa.Table:
-    """The same as a table with the columns of sql/usage.sql, for whoever keeps a warehouse open."""
-    begin, end = since or _EVER[0], until or _EVER[1]
-    if begin >= end:
-        raise NasacctError("the time asked for ends before it begins; exchange --since and --until", USAGE)
+    """The same as a table with the columns of sql/usage.sql, for whoever keeps a warehouse open.
+
+    By `epoch` there is a row for each life of a server's counters.
+    """
+    begin, end = checked(since, until)
     length = steps.length_of(step) if step else None
     first, last = since, until
     if length or first is None or last is None:
@@ -75,14 +79,22 @@ def ask(
             first, last = first or seen[0], last or max(seen[1], seen[0] + timedelta(microseconds=1))
     if length:
         spans = steps.steps(first, last, length, zone, begin, end)
-        views, cell_us = levels.stepped(warehouse, _VIEWS, [steps.us(at) for span in spans for at in span])
+        views, cell_us = levels.stepped(warehouse, VIEWS, [steps.us(at) for span in spans for at in span])
         divided = steps.table(spans, cell_us)
     else:
         lo, hi = steps.us(since) if since else EVER[0], steps.us(until) if until else EVER[1]
-        views = levels.between(warehouse, _VIEWS, lo, hi)
+        views = levels.between(warehouse, VIEWS, lo, hi)
         divided = steps.one(first, last, lo, hi)
-    params: dict[str, Any] = {"since": begin, "until": end, "by": by, "cell_us": divided.cell_us}
+    params: dict[str, Any] = {"since": begin, "until": end, "by": by, "server": server, "cell_us": divided.cell_us}
     return warehouse.query(question("usage"), params, views=views, tables={"steps": divided.table})
+
+
+def checked(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    """From when to when, where the question says no end before and after everything; NasacctError when that is none."""
+    begin, end = since or _EVER[0], until or _EVER[1]
+    if begin >= end:
+        raise NasacctError("the time asked for ends before it begins; exchange --since and --until", USAGE)
+    return begin, end
 
 
 def _seen(warehouse: Warehouse, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime] | None:
@@ -91,11 +103,11 @@ def _seen(warehouse: Warehouse, since: datetime | None, until: datetime | None) 
 
     def span(low: datetime, high: datetime) -> tuple[datetime | None, datetime | None]:
         params = {"since": begin, "until": end}
-        views = levels.finest(warehouse, _VIEWS, steps.us(low), steps.us(high))
+        views = levels.finest(warehouse, VIEWS, steps.us(low), steps.us(high))
         row = warehouse.query(question("span"), params, views=views).to_pylist()[0]
         return row["first"], row["last"]
 
-    oldest, newest = warehouse.oldest(_VIEWS), warehouse.newest(_VIEWS)
+    oldest, newest = warehouse.oldest(VIEWS), warehouse.newest(VIEWS)
     if oldest is None or newest is None:
         return None
     # the first and the last day tell, unless they hold nothing of servers

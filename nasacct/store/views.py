@@ -33,7 +33,10 @@ EVER = (0, 1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The rows of the view `name` that begin from `since_us` up to before `until_us` (µs, edges of its cells)."""
+    """The rows of the view `name` that begin from `since_us` up to before `until_us` (µs, edges of its cells).
+
+    Of readings, all that the files hold which reach into that time: the ones before the span are among them.
+    """
 
     name: str
     since_us: int = EVER[0]
@@ -104,8 +107,12 @@ class Seen:
 
 def joined(name: str, seen: Sequence[Seen]) -> str:
     """The statement that makes one view of the views of several pieces."""
-    piece = _template("piece")
-    parts = [piece.format(view=s.name, since_us=s.piece.since_us, until_us=s.piece.until_us) for s in seen]
+    parts = [
+        _template("whole_piece" if s.view.readings else "piece").format(
+            view=s.name, since_us=s.piece.since_us, until_us=s.piece.until_us
+        )
+        for s in seen
+    ]
     return _template("pieces").format(view=name, pieces="UNION ALL BY NAME\n".join(parts))
 
 

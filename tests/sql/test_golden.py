@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 import series
 
 from nasacct.errors import OK
-from nasacct.reports import graph, usage
+from nasacct.reports import explain, graph, usage
 from nasacct.reports.questions import question
 from nasacct.store.keep import Rules, keep
 from nasacct.store.tree import trees
@@ -39,6 +40,8 @@ def ask(name, warehouse, params):
         return usage.ask(warehouse, params["by"], since, until, params.get("step"), ZoneInfo(params.get("zone", "UTC")))
     if name == "graph":
         return graph.graph(warehouse, params["server"], since, until).table
+    if name == "explain":
+        return pa.Table.from_pylist(explain.explain(warehouse, since, until, params["server"]))
     if name == "span":
         return warehouse.query(question(name), {"since": since, "until": until}, views=["nfsd", "links"])
     until = until or warehouse.newest(TOP_VIEWS[name])

@@ -1,6 +1,6 @@
 -- How much did one server move in each bucket of a graph?
 -- Parameters: $server, $node (NULL: any), $lo, $hi (µs of UTC, edges of buckets), $length_us.  Views: nfsd, links.
--- Columns: bucket (timestamp, the bucket's start); for M in read_bytes, written_bytes, calls, received_bytes, sent_bytes: M
+-- Columns: bucket (timestamp, its start); for M in read_bytes, written_bytes, calls, received_bytes, sent_bytes: M
 -- (what is certain, NULL when nothing is), M_max (what is possible, NULL without bound), M_peak (the highest rate of
 -- one row or cell of the views that begins in the bucket, per second).
 --
@@ -13,7 +13,7 @@ WITH io AS (
                 THEN t0_us - before_us END AS long_us,
            CASE WHEN t1_us > t0_us THEN (t1_us - t0_us) / 1e6 END AS length_s,
            whole, epoch, read_bytes, read_bytes_more, written_bytes, written_bytes_more, calls, calls_more
-    FROM nfsd WHERE server = $server AND coalesce(node = $node, true) AND t0_us >= $lo AND t0_us < $hi
+    FROM nfsd WHERE server = $server AND ($node IS NULL OR node = $node) AND t0_us >= $lo AND t0_us < $hi
 ),
 io_rows AS (
     SELECT at_us,
@@ -58,7 +58,7 @@ net AS (
                 THEN t0_us - before_us END AS long_us,
            CASE WHEN t1_us > t0_us THEN (t1_us - t0_us) / 1e6 END AS length_s,
            whole, epoch, received_bytes, received_bytes_more, sent_bytes, sent_bytes_more
-    FROM links WHERE server = $server AND coalesce(node = $node, true) AND t0_us >= $lo AND t0_us < $hi
+    FROM links WHERE server = $server AND ($node IS NULL OR node = $node) AND t0_us >= $lo AND t0_us < $hi
 ),
 net_rows AS (
     SELECT at_us,

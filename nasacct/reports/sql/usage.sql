@@ -1,10 +1,11 @@
 -- Who moved how much, in each of these spans of time?
--- Parameters: $by (server, node), $since, $until (timestamps around all steps), $cell_us.  Views: nfsd, links.
+-- Parameters: $by (server, node, epoch), $server (NULL: all), $since, $until (timestamps around all steps), $cell_us.
+-- Views: nfsd, links.
 -- Table: steps (from, to: timestamps; lo, hi: from when to when rows count, in µs of UTC; they do not overlap), each
 -- once for every cell that it has a part of. Cells are $cell_us long, counted from 1970, and no part of usage reaches
 -- over the edge of one; they make of the search for a part's steps a join on equal numbers.
--- Columns: node, who (the server; '' by node), from, to; for M in read_bytes, written_bytes (what clients read and
--- wrote), received_bytes, sent_bytes (the server's link), calls: M (what is certain, NULL when nothing is), M_max
+-- Columns: node, who (the server, or the epoch; '' by node), from, to; for M in read_bytes, written_bytes (what clients
+-- read and wrote), received_bytes, sent_bytes (the server's link), calls: M (what is certain, NULL when nothing is), M_max
 -- (what is possible, NULL without bound), M_quality (exact, bounded, unknown); quality (the worst of them).
 -- A row for each step from the first to the last in which there is anything of this node or server.
 --
@@ -15,22 +16,22 @@
 WITH parts AS (
     SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole,
            'read_bytes' AS measure, read_bytes AS m, read_bytes_more AS more
-    FROM nfsd WHERE t0 < $until AND t1 >= $since
+    FROM nfsd WHERE t0 < $until AND t1 >= $since AND ($server IS NULL OR server = $server)
     UNION ALL
     SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'written_bytes', written_bytes, written_bytes_more
-    FROM nfsd WHERE t0 < $until AND t1 >= $since
+    FROM nfsd WHERE t0 < $until AND t1 >= $since AND ($server IS NULL OR server = $server)
     UNION ALL
     SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'calls', calls, calls_more
-    FROM nfsd WHERE t0 < $until AND t1 >= $since
+    FROM nfsd WHERE t0 < $until AND t1 >= $since AND ($server IS NULL OR server = $server)
     UNION ALL
     SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'received_bytes', received_bytes, received_bytes_more
-    FROM links WHERE t0 < $until AND t1 >= $since AND server IS NOT NULL
+    FROM links WHERE t0 < $until AND t1 >= $since AND server IS NOT NULL AND ($server IS NULL OR server = $server)
     UNION ALL
     SELECT node, server, epoch, t0_us, t1_us, before_us, after_us, whole, 'sent_bytes', sent_bytes, sent_bytes_more
-    FROM links WHERE t0 < $until AND t1 >= $since AND server IS NOT NULL
+    FROM links WHERE t0 < $until AND t1 >= $since AND server IS NOT NULL AND ($server IS NULL OR server = $server)
 ),
 shares AS (
-    SELECT node, CASE WHEN $by = 'server' THEN server ELSE '' END AS who, lo, measure, m, more, whole,
+    SELECT node, CASE $by WHEN 'server' THEN server WHEN 'epoch' THEN epoch ELSE '' END AS who, lo, measure, m, more, whole,
            epoch, t0_us - before_us AS begun_us,
            CASE WHEN t1_us <= hi THEN m
                 ELSE CAST(floor(CAST(m AS DOUBLE) * (hi - t0_us) / (t1_us - t0_us)) AS BIGINT) END

@@ -92,3 +92,18 @@ def test_span_that_ends_before_it_begins_is_refused(refused, replayed):
     assert (status, "--since" in sentence) == (64, True)
     status, sentence = refused("usage", "--root", replayed, "--step", "0s")
     assert (status, "--step" in sentence) == (64, True)
+
+
+def test_the_readings_behind_a_figure_are_shown(nasacct, replayed):
+    """Each counter of each life, from which reading to which one; they add up to the figure."""
+    rows = answer(nasacct, replayed, "--explain", "--server", "srv1")
+    assert {row["server"] for row in rows} == {"srv1"}
+    assert sum(row["counted"] for row in rows if row["counter"] == "read_bytes") == TRUTH["srv1"][0]
+    assert all(row["to_value"] - row["from_value"] == row["counted"] for row in rows)
+    shown = nasacct("usage", "--root", replayed, "--explain")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "98,172,928" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    refused = nasacct("usage", "--root", replayed, "--explain", "--step", "5m")
+    assert refused.returncode == 64
+    assert "leave --step out" in refused.stderr

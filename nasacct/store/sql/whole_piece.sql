@@ -1,0 +1,2 @@
+-- All rows of one of them.
+SELECT * FROM {view}
