@@ -24,7 +24,7 @@ from nasacct.errors import IO, OK, of_os
 from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, compact
 from nasacct.store.copies import copied
-from nasacct.store.expiry import Rules, clean, expire_old, expire_replaced, newest_day, rotate
+from nasacct.store.expiry import GRACE_S, Rules, clean, expire_old, expire_replaced, newest_day, rotate
 from nasacct.store.parts import consume
 from nasacct.store.rollups import roll
 from nasacct.store.schema import STREAMS
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nasacct.config import Config
+
+    #: What a step does, in words, and the step.
+    _Step = tuple[str, Callable[[], object]]
 
 log = logging.getLogger(__name__)
 
@@ -98,17 +101,32 @@ def keep(tree: Tree, now_s: float, rules: Rules, stop: threading.Event | None = 
 
     `stop` ends it after the step that runs. NasacctError when a file is met whose version is newer.
     """
-    steps: list[tuple[str, Callable[[], object]]] = [
+    steps: list[_Step] = [
+        *_making(tree, now_s, rules.grace_s),
+        ("deleting what is old", partial(_expire_old, tree, now_s, rules)),
+        ("looking for damage", partial(_rotate, tree, int(now_s // DAY_S))),
+    ]
+    return _take(tree, steps, stop)
+
+
+def merge(tree: Tree, now_s: float, grace_s: float = GRACE_S) -> int:
+    """Only make of the journal and merge what can be; gives back how many steps failed (the log says why)."""
+    return _take(tree, _making(tree, now_s, grace_s))
+
+
+def _making(tree: Tree, now_s: float, grace_s: float) -> list[_Step]:
+    return [
         ("reading the journal", partial(consume, tree)),
         # what came late to a day that is summed is summed before it is merged with it
         *((f"summing late usage of {name}", partial(roll, tree, stream)) for name, stream in STREAMS.items()),
         *((f"merging {relation}", partial(compact, tree, relation, now_s)) for relation in tree.relations()),
         *((f"summing usage of {name}", partial(roll, tree, stream)) for name, stream in STREAMS.items()),
         *((f"merging {relation}", partial(compact, tree, relation, now_s)) for relation in tree.rollups()),
-        ("deleting what is replaced", partial(expire_replaced, tree, now_s, rules.grace_s)),
-        ("deleting what is old", partial(_expire_old, tree, now_s, rules)),
-        ("looking for damage", partial(_rotate, tree, int(now_s // DAY_S))),
+        ("deleting what is replaced", partial(expire_replaced, tree, now_s, grace_s)),
     ]
+
+
+def _take(tree: Tree, steps: list[_Step], stop: threading.Event | None = None) -> int:
     failed = 0
     for what, step in steps:
         if stop is not None and stop.is_set():
