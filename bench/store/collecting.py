@@ -65,8 +65,6 @@ class Collecting:
         self._interval_ns, self._seq = interval_s * _S, 0
         origin = journal.Origin(NODE, boot_of(1), uuid.uuid4().hex, "6.12", "bench", self._interval_ns)
         if self._folder is not None:
-            last = max((journal.number_of(p) for p in journal.files(self._folder)), default=self._number - 1)
-            self._number = last + 1
             self.writer = JournalWriter(self._folder, origin, self._standing, number=self._number, file_s=file_s)
 
     def cycle(self, *, boot_s: float | None = None, all_rows: bool = False) -> Frame:
@@ -93,6 +91,11 @@ class Collecting:
                 self.sync()
         return frame
 
+    def move(self, folder: Path, *, operations: bool) -> None:
+        """What is written from the next `begin` on lies in another folder, its numbers going on."""
+        self.end()
+        self._folder, self._operations = folder, operations
+
     def sync(self) -> None:
         """Wait until the journal is on the disk. Raises RuntimeError when it cannot be written."""
         self._ahead = 0
@@ -105,6 +108,8 @@ class Collecting:
             self.sync()
             self.writer.close()
             self.writer = None
+            assert self._folder is not None
+            self._number = max((journal.number_of(p) for p in journal.files(self._folder)), default=0) + 1
 
     def _batch(self, source: str, subjects: list[Subject], all_rows: bool) -> Batch:
         late = int(self._random.gamma(4, 300_000)) + 500_000
