@@ -84,7 +84,7 @@ def _look(
         if segment is None:
             if not path.name.startswith("."):
                 found.trouble.append(f"{path} is no segment and is left out; move it away")
-        elif _reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments):
+        elif reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments):
             wanted.append(segment)
     sound: dict[Segment, Footer] = {}
     for segment in wanted:
@@ -109,7 +109,8 @@ def _look(
     return found
 
 
-def _reaches(segment: Segment, since_us: int | None, until_us: int | None) -> bool:
+def reaches(segment: Segment, since_us: int | None, until_us: int | None) -> bool:
+    """Whether the segment may have rows between these moments (µs of UTC; None: without end)."""
     return (until_us is None or segment.since * 1_000_000 <= until_us) and (
         since_us is None or segment.until * 1_000_000 >= since_us
     )

@@ -1,4 +1,4 @@
-"""The statements that make the warehouse's views, each of these files and of the journal's tail.
+"""The warehouse's views as SELECTs, each of these files and of the journal's tail.
 
 Of every stream there are its usage (`nfsd`), its readings (`readings_nfsd`), and its usage in cells of 5 minutes, an
 hour, a day (`nfsd_5m`, `nfsd_1h`, `nfsd_1d`). The cells have the columns of usage, so one question may be asked of any
@@ -81,39 +81,41 @@ class Seen:
         schema = readings_schema(self.view.stream) if self.view.readings else usage_schema(self.view.stream)
         return pa.concat_tables([schema.empty_table(), *self.tail])
 
-    def statement(self) -> str:
-        """The statement that makes the view, beside a table `tail_<name>`."""
+    def select(self) -> str:
+        """The view's SELECT, beside a table `tail_<name>`."""
         if self.view.step is None:
             # some operations and times have names that are words of SQL
             schema = self.table().schema
             columns = ", ".join(f'"{name}"' for name in schema.names)
             kind = "readings" if self.view.readings else "usage"
-            return _template(kind).format(view=self.name, columns=columns, source=self._rows())
+            return _template(kind).format(columns=columns, source=self._rows())
         length = STEPS[self.view.step] * 1_000_000
         begin = self.piece.since_us // length * length
         span = {"since_us": begin, "until_us": self.piece.until_us, "length_us": length}
-        source = _template("sums_new").format(source=self._rows(), **_sums(self.view.stream), **span)
+        sources = []
         if self.kept:
             columns = ", ".join(f'"{name}"' for name in rollup_schema(self.view.stream).names)
-            kept = _template("sums_kept").format(files=_files(self.kept), columns=columns, **span)
-            source = f"{kept}UNION ALL BY NAME\n{source}"
+            sources.append(_template("sums_kept").format(files=_files(self.kept), columns=columns, **span))
+        if self.segments or any(map(len, self.tail)) or not self.kept:
+            sources.append(_template("sums_new").format(source=self._rows(), **_sums(self.view.stream), **span))
+        source = "UNION ALL BY NAME\n".join(sources)
         columns = _cells(self.view.stream)
-        return _template("rollup").format(view=self.name, columns=columns, length_us=length, source=source)
+        return _template("rollup").format(columns=columns, length_us=length, source=source)
 
     def _rows(self) -> str:
         name = "segments_and_tail" if self.segments else "tail"
         return _template(name).format(view=self.name, files=_files(self.segments))
 
 
-def joined(name: str, seen: Sequence[Seen]) -> str:
-    """The statement that makes one view of the views of several pieces."""
+def joined(seen: Sequence[Seen]) -> str:
+    """The SELECT of one view that is made of the views of several pieces."""
     parts = [
         _template("whole_piece" if s.view.readings else "piece").format(
             view=s.name, since_us=s.piece.since_us, until_us=s.piece.until_us
         )
         for s in seen
     ]
-    return _template("pieces").format(view=name, pieces="UNION ALL BY NAME\n".join(parts))
+    return _template("pieces").format(pieces="UNION ALL BY NAME\n".join(parts))
 
 
 def _files(segments: Sequence[Segment]) -> str:

@@ -24,7 +24,7 @@ from nasacct.store.engine import DuckEngine, Engine, EngineError
 from nasacct.store.journal_spans import Spans
 from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError, named
-from nasacct.store.shelf import shelf
+from nasacct.store.shelf import reaches, shelf
 from nasacct.store.tail import Tail
 from nasacct.store.tree import Tree, trees
 from nasacct.store.views import EVER, Piece, Seen, View, joined
@@ -89,8 +89,8 @@ class Warehouse:
             with self._lock:
                 seen, trouble = self._see(views, _us(since), _us(until), unread)
             every = [what for parts in seen.values() for what in parts]
-            made = [what.statement() for what in every]
-            made += [joined(name, parts) for name, parts in seen.items() if parts[0].name != name]
+            made = {what.name: what.select() for what in every}
+            made |= {name: joined(parts) for name, parts in seen.items() if parts[0].name != name}
             try:
                 answer = self.engine.query(
                     sql,
@@ -203,7 +203,8 @@ class Warehouse:
                 # kept and summed since usage was looked at
                 replaced |= {p.name for p in paths if summed_up.covers(Spans.of([p.name]))}
                 trouble += kept.trouble
-            what.segments += list(rows)
+            # also files that only say what is replaced were looked at
+            what.segments += [s for s in rows if reaches(s, what.piece.since_us, what.piece.until_us)]
             kind: Kind = "readings" if what.view.readings else "usage"
             what.tail += tail.tables(kind, what.view.stream.name, replaced)
             trouble += found.trouble

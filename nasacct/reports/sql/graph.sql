@@ -6,92 +6,57 @@
 --
 -- A row counts in the bucket in which it begins; rows are cut at 5-minute edges, so in longer buckets each is where it
 -- belongs. Pieces of a long row hold its growth once, as in usage.sql.
-WITH io AS (
-    SELECT t0_us // $length_us * $length_us AS at_us,
-           CASE WHEN whole AND (t0_us - before_us < t0_us // $length_us * $length_us
-                                OR t1_us + after_us > t0_us // $length_us * $length_us + $length_us)
-                THEN t0_us - before_us END AS long_us,
-           CASE WHEN t1_us > t0_us THEN (t1_us - t0_us) / 1e6 END AS length_s,
-           whole, epoch, read_bytes, read_bytes_more, written_bytes, written_bytes_more, calls, calls_more
-    FROM nfsd WHERE server = $server AND ($node IS NULL OR node = $node) AND t0_us >= $lo AND t0_us < $hi
+-- Measures are rows of one table until the end, so that all of them are summed in one way.
+WITH found AS (
+    SELECT t0_us, t1_us, before_us, after_us, whole, epoch,
+           unnest([{'measure': 'read_bytes', 'm': read_bytes, 'more': read_bytes_more},
+                   {'measure': 'written_bytes', 'm': written_bytes, 'more': written_bytes_more},
+                   {'measure': 'calls', 'm': calls, 'more': calls_more}], recursive := true)
+    FROM nfsd WHERE server = $server AND coalesce(node = $node, true) AND t0_us >= $lo AND t0_us < $hi
+    UNION ALL
+    SELECT t0_us, t1_us, before_us, after_us, whole, epoch,
+           unnest([{'measure': 'received_bytes', 'm': received_bytes, 'more': received_bytes_more},
+                   {'measure': 'sent_bytes', 'm': sent_bytes, 'more': sent_bytes_more}], recursive := true)
+    FROM links WHERE server = $server AND coalesce(node = $node, true) AND t0_us >= $lo AND t0_us < $hi
 ),
-io_rows AS (
-    SELECT at_us,
-           sum(read_bytes) AS read_bytes,
-           CASE WHEN count(read_bytes) < count(*) THEN NULL
-                WHEN long_us IS NOT NULL THEN greatest(max(read_bytes + read_bytes_more), sum(read_bytes))
-                WHEN count(read_bytes_more) = count(*) THEN sum(read_bytes + CASE WHEN whole THEN 0 ELSE read_bytes_more END)
-           END AS read_bytes_max,
-           max(read_bytes / length_s) AS read_bytes_peak,
-           sum(written_bytes) AS written_bytes,
-           CASE WHEN count(written_bytes) < count(*) THEN NULL
-                WHEN long_us IS NOT NULL THEN greatest(max(written_bytes + written_bytes_more), sum(written_bytes))
-                WHEN count(written_bytes_more) = count(*)
-                THEN sum(written_bytes + CASE WHEN whole THEN 0 ELSE written_bytes_more END)
-           END AS written_bytes_max,
-           max(written_bytes / length_s) AS written_bytes_peak,
-           sum(calls) AS calls,
-           CASE WHEN count(calls) < count(*) THEN NULL
-                WHEN long_us IS NOT NULL THEN greatest(max(calls + calls_more), sum(calls))
-                WHEN count(calls_more) = count(*) THEN sum(calls + CASE WHEN whole THEN 0 ELSE calls_more END)
-           END AS calls_max,
-           max(calls / length_s) AS calls_peak
-    FROM io GROUP BY at_us, long_us, CASE WHEN long_us IS NOT NULL THEN epoch END
+placed AS (
+    SELECT *, t0_us // $length_us * $length_us AS at_us,
+           CASE WHEN t1_us > t0_us THEN m * 1e6 / (t1_us - t0_us) END AS rate
+    FROM found
 ),
-io_buckets AS (
-    SELECT at_us,
-           CAST(sum(read_bytes) AS BIGINT) AS read_bytes,
-           CASE WHEN count(read_bytes_max) = count(*) THEN CAST(sum(read_bytes_max) AS BIGINT) END AS read_bytes_max,
-           max(read_bytes_peak) AS read_bytes_peak,
-           CAST(sum(written_bytes) AS BIGINT) AS written_bytes,
-           CASE WHEN count(written_bytes_max) = count(*) THEN CAST(sum(written_bytes_max) AS BIGINT) END AS written_bytes_max,
-           max(written_bytes_peak) AS written_bytes_peak,
-           CAST(sum(calls) AS BIGINT) AS calls,
-           CASE WHEN count(calls_max) = count(*) THEN CAST(sum(calls_max) AS BIGINT) END AS calls_max,
-           max(calls_peak) AS calls_peak
-    FROM io_rows GROUP BY at_us
+parts AS (
+    SELECT *, CASE WHEN whole AND (t0_us - before_us < at_us OR t1_us + after_us > at_us + $length_us)
+                   THEN t0_us - before_us END AS long_us
+    FROM placed
 ),
-net AS (
-    SELECT t0_us // $length_us * $length_us AS at_us,
-           CASE WHEN whole AND (t0_us - before_us < t0_us // $length_us * $length_us
-                                OR t1_us + after_us > t0_us // $length_us * $length_us + $length_us)
-                THEN t0_us - before_us END AS long_us,
-           CASE WHEN t1_us > t0_us THEN (t1_us - t0_us) / 1e6 END AS length_s,
-           whole, epoch, received_bytes, received_bytes_more, sent_bytes, sent_bytes_more
-    FROM links WHERE server = $server AND ($node IS NULL OR node = $node) AND t0_us >= $lo AND t0_us < $hi
+bounds AS (
+    SELECT measure, at_us, sum(m) AS certain, max(rate) AS peak,
+           CASE WHEN count(m) < count(*) THEN NULL
+                WHEN long_us IS NOT NULL THEN greatest(max(m + more), sum(m))
+                WHEN count(more) = count(*) THEN sum(m + CASE WHEN whole THEN 0 ELSE more END)
+           END AS possible
+    FROM parts GROUP BY measure, at_us, long_us, CASE WHEN long_us IS NOT NULL THEN epoch END
 ),
-net_rows AS (
-    SELECT at_us,
-           sum(received_bytes) AS received_bytes,
-           CASE WHEN count(received_bytes) < count(*) THEN NULL
-                WHEN long_us IS NOT NULL THEN greatest(max(received_bytes + received_bytes_more), sum(received_bytes))
-                WHEN count(received_bytes_more) = count(*)
-                THEN sum(received_bytes + CASE WHEN whole THEN 0 ELSE received_bytes_more END)
-           END AS received_bytes_max,
-           max(received_bytes / length_s) AS received_bytes_peak,
-           sum(sent_bytes) AS sent_bytes,
-           CASE WHEN count(sent_bytes) < count(*) THEN NULL
-                WHEN long_us IS NOT NULL THEN greatest(max(sent_bytes + sent_bytes_more), sum(sent_bytes))
-                WHEN count(sent_bytes_more) = count(*) THEN sum(sent_bytes + CASE WHEN whole THEN 0 ELSE sent_bytes_more END)
-           END AS sent_bytes_max,
-           max(sent_bytes / length_s) AS sent_bytes_peak
-    FROM net GROUP BY at_us, long_us, CASE WHEN long_us IS NOT NULL THEN epoch END
-),
-net_buckets AS (
-    SELECT at_us,
-           CAST(sum(received_bytes) AS BIGINT) AS received_bytes,
-           CASE WHEN count(received_bytes_max) = count(*) THEN CAST(sum(received_bytes_max) AS BIGINT) END AS received_bytes_max,
-           max(received_bytes_peak) AS received_bytes_peak,
-           CAST(sum(sent_bytes) AS BIGINT) AS sent_bytes,
-           CASE WHEN count(sent_bytes_max) = count(*) THEN CAST(sum(sent_bytes_max) AS BIGINT) END AS sent_bytes_max,
-           max(sent_bytes_peak) AS sent_bytes_peak
-    FROM net_rows GROUP BY at_us
+sums AS (
+    SELECT measure, at_us, CAST(sum(certain) AS BIGINT) AS certain, max(peak) AS peak,
+           CASE WHEN count(possible) = count(*) THEN CAST(sum(possible) AS BIGINT) END AS possible
+    FROM bounds GROUP BY measure, at_us
 )
-SELECT make_timestamptz(coalesce(io_buckets.at_us, net_buckets.at_us)) AS bucket,
-       read_bytes, read_bytes_max, read_bytes_peak,
-       written_bytes, written_bytes_max, written_bytes_peak,
-       received_bytes, received_bytes_max, received_bytes_peak,
-       sent_bytes, sent_bytes_max, sent_bytes_peak,
-       calls, calls_max, calls_peak
-FROM io_buckets FULL OUTER JOIN net_buckets ON io_buckets.at_us = net_buckets.at_us
+SELECT make_timestamptz(at_us) AS bucket,
+       max(certain) FILTER (measure = 'read_bytes') AS read_bytes,
+       max(possible) FILTER (measure = 'read_bytes') AS read_bytes_max,
+       max(peak) FILTER (measure = 'read_bytes') AS read_bytes_peak,
+       max(certain) FILTER (measure = 'written_bytes') AS written_bytes,
+       max(possible) FILTER (measure = 'written_bytes') AS written_bytes_max,
+       max(peak) FILTER (measure = 'written_bytes') AS written_bytes_peak,
+       max(certain) FILTER (measure = 'received_bytes') AS received_bytes,
+       max(possible) FILTER (measure = 'received_bytes') AS received_bytes_max,
+       max(peak) FILTER (measure = 'received_bytes') AS received_bytes_peak,
+       max(certain) FILTER (measure = 'sent_bytes') AS sent_bytes,
+       max(possible) FILTER (measure = 'sent_bytes') AS sent_bytes_max,
+       max(peak) FILTER (measure = 'sent_bytes') AS sent_bytes_peak,
+       max(certain) FILTER (measure = 'calls') AS calls,
+       max(possible) FILTER (measure = 'calls') AS calls_max,
+       max(peak) FILTER (measure = 'calls') AS calls_peak
+FROM sums GROUP BY at_us
 ORDER BY bucket

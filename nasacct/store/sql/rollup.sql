@@ -1,8 +1,7 @@
 -- One stream's usage in coarser cells: sums over {step} by the rollups, and of usage that is in none of them yet.
 -- Columns: as those of usage, with t0 and t1 the bucket's edges (of a long row's piece its own, within the bucket), and
 -- parts (how many of usage), m_unknown for every bounded measure m (how many of them have no value or no bound).
--- {{view}}, {{columns}}, {{length_us}} and {{source}} are filled in by nasacct/store/views.py.
-CREATE TEMP VIEW {view} AS
+-- {{columns}}, {{length_us}} and {{source}} are filled in by nasacct/store/views.py.
 SELECT {columns},
        t0_us, t1_us,
        CASE WHEN whole THEN t0_us - epoch_us(row_t0) ELSE 0 END AS before_us,
