@@ -59,8 +59,11 @@ def form(*, as_json: bool, as_csv: bool) -> Form:
     return Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
 
 
-def show(rows: Sequence[Row], columns: Sequence[Column], as_form: Form, heading: str = "") -> None:
-    """Print rows in one of the forms; `heading` stands above a table, and alone when there are no rows."""
+def show(rows: Sequence[Row], columns: Sequence[Column], as_form: Form, heading: str = "", note: str = "") -> None:
+    """Print rows in one of the forms; `heading` stands above a table, and alone when there are no rows.
+
+    `note` is a line below it.
+    """
     if as_form is Form.JSON:
         print(in_json(rows))
     elif as_form is Form.CSV:
@@ -70,7 +73,9 @@ def show(rows: Sequence[Row], columns: Sequence[Column], as_form: Form, heading:
 
         console = Console(highlight=False)
         if heading:
-            console.print(plain(heading) + "\n", markup=False, soft_wrap=True)
+            console.print(
+                "\n".join(map(plain, [heading, note] if note else [heading])) + "\n", markup=False, soft_wrap=True
+            )
         if rows or not heading:
             console.print(table(rows, columns))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasacct.cli.answer import Column, Form, form, in_csv, plain, table, values
+from nasacct.cli.freshness import behind, is_copy
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured, span
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
 from nasacct.store.root import existing
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from nasacct.config import Config
     from nasacct.reports.top import NodeNow, Top
 
 EXAMPLES = {
@@ -100,7 +102,7 @@ def top(
     elif shape is Form.CSV:
         sys.stdout.write(in_csv([dataclasses.asdict(server) for server in look().servers], [_NODE, *_SERVERS]))
     else:
-        _watch(look, settings.tz, once=once, every_s=every_s)
+        _watch(look, settings, once=once, every_s=every_s)
 
 
 def _as_json(found: "Top") -> dict[str, Any]:
@@ -114,24 +116,24 @@ def _as_json(found: "Top") -> dict[str, Any]:
     }
 
 
-def _watch(look: Any, zone: "ZoneInfo", *, once: bool, every_s: float) -> None:
+def _watch(look: Any, settings: "Config", *, once: bool, every_s: float) -> None:
     from rich.console import Console
     from rich.live import Live
 
     console = Console(highlight=False)
     if once or not console.is_terminal:
-        console.print(_screen(look(), zone))
+        console.print(_screen(look(), settings))
         return
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(_screen(look(), zone, lines=console.height), refresh=True)
+                live.update(_screen(look(), settings, lines=console.height), refresh=True)
                 time.sleep(every_s)
     except KeyboardInterrupt:
         return
 
 
-def _screen(found: "Top", zone: "ZoneInfo", lines: int | None = None) -> "RenderableType":
+def _screen(found: "Top", settings: "Config", lines: int | None = None) -> "RenderableType":
     """Nodes with their disks above, servers below; on a screen of so many lines as many servers as fit."""
     from rich.console import Group
     from rich.text import Text
@@ -140,13 +142,14 @@ def _screen(found: "Top", zone: "ZoneInfo", lines: int | None = None) -> "Render
         raise NasacctError("the store holds no reading yet; wait for the collector's second cycle", NO_INPUT)
     parts: list[RenderableType] = []
     used = 0
+    several = len(found.nodes) > 1
     for node in found.nodes:
         disks = [
             {**dataclasses.asdict(disk), "requests_s": _sum(disk.reads_s, disk.writes_s)}
             for disk in sorted(found.disks, key=lambda disk: -(disk.busy or 0))
             if disk.node == node.node
         ]
-        parts += [Text(_about(node, zone)), Text("")]
+        parts += [Text(_about(node, settings.tz, late=several or is_copy(settings.root, node.node))), Text("")]
         parts += [table(disks[:_MOST_DISKS], _DISKS), *_more(len(disks) - _MOST_DISKS, "less busy"), Text("")]
         used += min(len(disks), _MOST_DISKS) + 7
     room = len(found.servers) if lines is None else max(lines - used - 4, 3)
@@ -165,8 +168,8 @@ def _more(number: int, which: str) -> "list[RenderableType]":
     return [Text(f"and {in_count(number)} {which}")] if number > 0 else []
 
 
-def _about(node: "NodeNow", zone: "ZoneInfo") -> str:
-    """One line about a machine, one about what is known of its state."""
+def _about(node: "NodeNow", zone: "ZoneInfo", *, late: bool) -> str:
+    """One line about a machine, `late`: with the age of its data, one about what is known of its state."""
     state = [
         f"load {node.load1:.2f}" if node.load1 is not None else "",
         f"CPU {in_percent(node.cpu_busy)}" if node.cpu_busy is not None else "",
@@ -174,7 +177,8 @@ def _about(node: "NodeNow", zone: "ZoneInfo") -> str:
         f"{in_bytes(node.memory_available_bytes)} memory left" if node.memory_available_bytes is not None else "",
     ]
     told = ", ".join(part for part in state if part) or "nothing is known of its load"
-    return plain(f"{node.node} at {render(node.as_of, zone)}, the last {in_duration(node.window_s)}") + "\n" + told
+    age = behind(node.as_of) if late else ""
+    return plain(f"{node.node} at {render(node.as_of, zone)}{age}, the last {in_duration(node.window_s)}") + "\n" + told
 
 
 def _sum(*numbers: float | None) -> float | None:

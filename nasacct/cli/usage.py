@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasacct.cli.answer import Column, form, show
+from nasacct.cli.freshness import freshness
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, Until, configured, moment
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
 from nasacct.store.root import existing
@@ -96,7 +97,7 @@ def usage(
     heading = f"no {by.value} was read in that time; {mend}"
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
-    show(rows, columns, shape, heading)
+    show(rows, columns, shape, heading, freshness(settings.root, {row["node"]: row["as_of"] for row in rows}, zone))
 
 
 def _explain(
@@ -140,7 +141,8 @@ def _explain(
         heading = f"on {render(min(moments), zone)[:10]}{where}; bytes and calls as the kernel counted them"
     elif moments:
         heading = f"bytes and calls as the kernel counted them{where.replace(',', '; times in')}"
-    show(rows, columns, shape, heading)
+    reached = warehouse.up_to()
+    show(rows, columns, shape, heading, freshness(root, {row["node"]: reached.get(row["node"]) for row in rows}, zone))
 
 
 def _short(counter: str) -> str:

@@ -26,6 +26,7 @@ class ServerNow:
     """One server's rates; None is unknown. `seen` is its newest reading: long before `as_of`, and it has ended."""
 
     node: str
+    as_of: datetime
     server: str
     read_bytes_s: float | None = None
     written_bytes_s: float | None = None
@@ -47,6 +48,7 @@ class DiskNow:
     """One disk: `busy` 0..1, rates per second, mean `wait_ms` of a request, `queue` mean requests in flight."""
 
     node: str
+    as_of: datetime
     disk: str
     device: str
     busy: float | None = None
@@ -131,8 +133,8 @@ def _ask_node(warehouse: Warehouse, node: str, as_of: datetime, window_s: float,
 
     state = rows("top_node", "node")
     found.nodes.append(NodeNow(node=node, as_of=as_of, window_s=window_s, **(state[0] if state else {})))
-    found.disks += [DiskNow(node=node, **row) for row in rows("top_disks", "disks")]
-    found.servers += [ServerNow(node=node, **row) for row in rows("top_servers", "nfsd", "links")]
+    found.disks += [DiskNow(node=node, as_of=as_of, **row) for row in rows("top_disks", "disks")]
+    found.servers += [ServerNow(node=node, as_of=as_of, **row) for row in rows("top_servers", "nfsd", "links")]
 
 
 def _us(at: datetime) -> int:

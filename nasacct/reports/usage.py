@@ -37,6 +37,8 @@ def usage(
 ) -> list[dict[str, Any]]:
     """Rows with the key `by`, `from`, `to` (UTC), per measure M: `M`, `M_max`, `M_quality`, and `quality`, the worst.
 
+    `as_of` is up to when what is here of the row's node reaches.
+
     The measures are read_bytes, written_bytes, received_bytes, sent_bytes, calls. One row for each server or node, or
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
     Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
@@ -45,12 +47,16 @@ def usage(
     """
     warehouse = Warehouse(root)
     table = ask(warehouse, by, since, until, step, zone, server)
+    reached = warehouse.up_to()
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
     keys = ("server", "node") if by == "server" else ("node",)
     names = {"server": "who", "node": "node"}
     rest = [n for n in table.column_names if n not in ("node", "who")]
-    return [{k: row[names[k]] for k in keys} | {n: row[n] for n in rest} for row in table.to_pylist()]
+    return [
+        {k: row[names[k]] for k in keys} | {n: row[n] for n in rest} | {"as_of": reached.get(row["node"])}
+        for row in table.to_pylist()
+    ]
 
 
 def ask(

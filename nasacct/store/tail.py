@@ -39,11 +39,13 @@ class _Made:
     terms: Terms
     readings: dict[str, Readings]
     trouble: str | None
+    last_ns: int
     tables: dict[tuple[Kind, str], pa.Table] = field(default_factory=dict)
 
 
 def _make(state: tuple[int, int], later: Path | None, found: Journal, following: Journal | None) -> _Made:
-    return _Made(state, later, terms(found.origin), of_journal(found, following), found.trouble)
+    last = found.frames[-1].at if found.frames else found.at
+    return _Made(state, later, terms(found.origin), of_journal(found, following), found.trouble, last.wall_ns)
 
 
 class Tail:
@@ -102,6 +104,11 @@ class Tail:
         except OSError as error:
             self.trouble.append(not_now(error))
         return made
+
+    @property
+    def last_ns(self) -> int | None:
+        """When the newest cycle was (ns of UTC) that the last look found; None without one."""
+        return max((made.last_ns for made in self._made.values()), default=None)
 
     def tables(self, kind: Kind, stream: str, replaced: Collection[str]) -> list[pa.Table]:
         """The usage or the readings of a stream, a table for each file that is not replaced by a segment."""

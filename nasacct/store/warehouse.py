@@ -153,6 +153,25 @@ class Warehouse:
             found += [journal.begun(p) for p in journal.files(tree.journal)]
         return datetime.fromtimestamp(min(found), UTC) if found else None
 
+    def up_to(self) -> dict[str, datetime]:
+        """Up to when each node's data reaches, as the last query saw it: the newest cycle.
+
+        Nodes of which there is nothing are missing.
+        """
+        reached = {}
+        for tree in self.trees():
+            with self._lock:
+                if tree not in self._tails:
+                    self._see(("node",), _NEVER, None, {})
+                last_ns = self._tails[tree].last_ns
+            until = None if last_ns is None else last_ns / 1e9
+            if until is None:
+                listed = [p for r in tree.relations() if r.kind == "usage" for p in _listed(r.folder, [])]
+                until = max((s.until for s in map(named, listed) if s), default=None)
+            if until is not None:
+                reached[tree.node] = datetime.fromtimestamp(until, UTC)
+        return reached
+
     def _see(
         self,
         views: Sequence[str] | Mapping[str, Sequence[Piece]],

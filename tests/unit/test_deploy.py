@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nasacct.store.remote import SSH
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SERVICES = ["collect", "keep"]
 
@@ -37,6 +39,27 @@ def test_systemd_takes_the_unit(tmp_path, name):
     assert service["ExecStart"] == f"/opt/nasacct/bin/nasacct {name} --config /etc/nasacct.toml"
     assert service["MemoryMax"]
     assert "RestrictNamespaces" not in unit("collect")["Service"]
+
+
+def test_systemd_takes_the_unit_of_a_copy(tmp_path):
+    """It is one for each host, follows it, and may do no more than the keeper but use the network."""
+    copy = tmp_path / "nasacct-pull@nas1.service"
+    copy.write_text(
+        (DEPLOY / "systemd" / "nasacct-pull@.service").read_text().replace("/opt/nasacct/bin/", "/bin/true ")
+    )
+    if shutil.which("systemd-analyze"):
+        done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    pull, keep = unit("pull@")["Service"], unit("keep")["Service"]
+    assert pull["ExecStart"].startswith(
+        "/opt/nasacct/bin/nasacct pull %i:/ --every 10s --config /etc/nasacct.toml --ssh "
+    )
+    assert SSH.removeprefix("ssh ") in pull["ExecStart"]
+    assert pull["MemoryMax"]
+    confined = [k for k in keep if k.startswith(("Protect", "Private", "Restrict", "Lock", "System", "Cap", "NoNew"))]
+    free = {"PrivateNetwork", "RestrictAddressFamilies", "RestartSec", "Restart"}
+    assert {k: pull.get(k) for k in confined if k not in free} == {k: keep[k] for k in confined if k not in free}
+    assert pull["RestrictAddressFamilies"] == "AF_UNIX AF_INET AF_INET6 AF_NETLINK"
 
 
 def test_collector_tells_systemd_that_it_lives():
