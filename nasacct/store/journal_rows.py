@@ -26,14 +26,14 @@ def _schema(width: int, carry: bool) -> pa.Schema:
     return schema
 
 
-def encode(sids: np.ndarray, values: np.ndarray, wall: Any = None, boot: Any = None) -> bytes:
+def encode(sids: np.ndarray, values: np.ndarray, wall: Any = None, boot: Any = None) -> memoryview:
     """Rows of one stream as a record batch: `sids` int32[n], `values` int64[n, width], with a carry's times (ns)."""
     width = values.shape[1]
     columns = [_column(sids), pa.FixedSizeListArray.from_arrays(_column(values), width)]
     if wall is not None:
         columns += [_column(wall), _column(boot)]
     batch = pa.RecordBatch.from_arrays(columns, schema=_schema(width, wall is not None))
-    return batch.serialize().to_pybytes()
+    return memoryview(batch.serialize())
 
 
 def decode(data: memoryview, stream: str, names: list[str], carry: bool) -> tuple[np.ndarray, ...]:

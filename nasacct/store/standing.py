@@ -61,9 +61,13 @@ class LastRows:
 
     def hold(self, at: Instant, missed: list[int]) -> None:
         """All but the missed were read again at this instant and had not changed."""
-        held = self.have & ~self.stale & (self.boot < at.boot_ns)
-        held[[sid for sid in missed if sid < len(held)]] = False
-        self.wall[held], self.boot[held] = at.wall_ns, at.boot_ns
+        held = self.boot < at.boot_ns
+        held &= self.have
+        held &= ~self.stale
+        if missed:
+            held[[sid for sid in missed if sid < len(held)]] = False
+        np.copyto(self.wall, at.wall_ns, where=held)
+        np.copyto(self.boot, at.boot_ns, where=held)
 
     def drop(self, sid: int) -> None:
         """Forget the subject's reading."""
