@@ -3,7 +3,8 @@
 2025, so that every rival takes its times and every day is over. The last days have a cycle every 10 s, and the keeper
 comes by every hour as it would. What nobody could wait for is coarser: the rest of December has a cycle every 5
 minutes, so that its 5-minute sums are as many as ever; the other months have one an hour, before which the wall clock
-is put forward (`collecting`), so that their sums of hours and days are. Both without operations.
+is put forward (`collecting`), so that their sums of hours and days are. Both without operations, and with journal files
+of a day and a week.
 """
 
 from __future__ import annotations
@@ -150,7 +151,8 @@ def _build(folder: Path, size: Size) -> Built:
     early = 30
     with Collecting(coarse_stage, size.servers, _seconds(start) - 300, operations=False) as run:
         if month_from > start:
-            run.begin(3600, 240)
+            # a file a week, as the keeper is run once over all of them
+            run.begin(3600, 7 * 240)
             for _ in range(24 * (month_from - start).days):
                 run.cycle(boot_s=10, all_rows=True)
         if fine_from > month_from:
