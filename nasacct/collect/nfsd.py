@@ -117,6 +117,11 @@ class Nfsd:
             if slot is None:
                 return None
             del self._slots[server.epoch]
+            if not slot.subject.sid:
+                if self.semantics.of("rc") == "host":
+                    self._forget(slot)
+                    return None
+                slot.subject.sid = self._admit(slot.subject)
             batch = Batch(self.name, at, None, ended=[slot.subject])
             if text is not None:
                 self._understand([(slot, own_lines(text), text)])
@@ -157,9 +162,14 @@ class Nfsd:
         chosen = [slot for slot, _, _ in fresh] if (mask == self._mask).all() else read
         self._mask = mask
         if self.semantics.of("rc") == "host":
+            # no server has counters of its own here: who is not admitted yet never is
             listed.clear()
             batch.failed.clear()
-        elif not mask.any():
+            chosen = [slot for slot in chosen if slot.subject.sid]
+        for subject in listed:
+            if not subject.sid:
+                subject.sid = self._admit(subject)
+        if listed and not mask.any():
             # they live, but whose numbers these are is not known: they are neither read nor gone
             batch.failed = dict.fromkeys(listed, KEPT_BACK)
         host = self._read_host(machine, batch, cycle) if self.semantics.host_columns.any() else None
@@ -177,7 +187,6 @@ class Nfsd:
             bits32=frozenset() if self.semantics.of("rc") == "server" else narrow_nfsd(machine.kernel),
             about={**{key: value for key, value in about.items() if value is not None}, **server.about},
         )
-        subject.sid = self._admit(subject)
         slot = self._slots[server.epoch] = _Slot(subject, self._place())
         return slot
 
@@ -227,7 +236,9 @@ class Nfsd:
         """What counts the whole host: listed, and its numbers understood; None when they cannot be."""
         epoch = nfsd_module.epoch(machine.boot_id, self._life())
         if self._host is None or self._host.subject.epoch != epoch:
-            subject = Subject(self.name, {"server": None}, epoch, bits32=narrow_nfsd(machine.kernel))
+            # no listing of servers is one of the host's counters: the first ones are as old as the boot may be
+            about: dict[str, str | int | None] = {"born_boot_ns": 0} if self._host is None else {}
+            subject = Subject(self.name, {"server": None}, epoch, bits32=narrow_nfsd(machine.kernel), about=about)
             subject.sid = self._admit(subject)
             self._host = _Slot(subject, self._place() if self._host is None else self._host.place)
         assert batch.listed is not None

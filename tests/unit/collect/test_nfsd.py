@@ -211,6 +211,23 @@ def test_kernels_with_one_file_for_the_host_are_stored_for_the_node(machine, adm
     assert {"read_bytes", "rc_hits", "read"} <= batch.listed[0].bits32
     machine.write("proc/net/rpc/nfsd", nfsd_text(901, read=8192))
     assert set(rows_of(source.read(machine, machine.listing("a", "b")), NFSD)) == {None}
+    # what is never read must not be admitted: it would have an end, and a bound of what it might have moved
+    assert source.final(machine, machine.listing("a").servers[0]) is None
+    assert [s.keys["server"] for s in admit.subjects] == [None]
+
+
+def test_the_hosts_counters_are_as_old_as_the_boot(machine, admit):
+    """They were counted before there was a server to find them by; those of a module loaded since then were not."""
+    lives = iter(("77", "78"))
+    source = Nfsd(admit, life=lambda: next(lives))
+    machine.kernel = "5.4.0-42"
+    machine.write("proc/net/rpc/nfsd", nfsd_text(900))
+    for _ in range(2):
+        source.read(machine, machine.listing("a"))
+    assert [(s.epoch, s.about.get("born_boot_ns")) for s in admit.subjects] == [
+        ("boot/nfsd/77", 0),
+        ("boot/nfsd/78", None),
+    ]
 
 
 def test_files_that_all_count_the_host_are_never_stored_for_servers(machine, admit, rows_of):
