@@ -120,7 +120,9 @@ def _pairs(readings: Readings) -> _Pairs:
     cycles = np.maximum(readings.cycle[right] - readings.cycle[left], 1)
     # what is below a ms is how late a cycle woke up: noise that would be half of the bytes on the disk
     begin, end = t0 // 1_000_000 * 1000, t1 // 1_000_000 * 1000
-    return _Pairs(left, right, begin, end, -(-(t1 - t0) // 1000), elapsed // cycles, cycles)
+    # a bound needs the longest that it can have been: by either clock, and with what was cut off of the times
+    most_us = np.maximum(t1 - t0, elapsed) // 1000 + 2
+    return _Pairs(left, right, begin, end, most_us, elapsed // cycles, cycles)
 
 
 def _last_known(readings: Readings) -> Ints:

@@ -90,6 +90,15 @@ def test_an_end_without_a_final_reading_is_bounded_by_the_link():
     assert got[1][3] == 4 * 1000 + 1
 
 
+def test_the_bound_covers_what_is_cut_off_of_the_times():
+    """Times are kept in whole microseconds, in which a link of 10 Gbit/s carries more than a kilobyte."""
+    readings = series(LINKS, "sent_bytes", [(0, 0, CARRY, 100), (1, 1, LOST, 0)])
+    readings.wall[1] += 999
+    readings.boot[1] += 999
+    (row,) = account(readings, "n", Terms(10 * SECOND, link_bytes_s=1_250_000_000)).to_pylist()
+    assert row["sent_bytes_more"] >= 1_250_000_000 + 1_250_000_000 * 999 // SECOND
+
+
 def test_a_final_reading_is_exact():
     """The last reading of an epoch counts like any other."""
     points = [(0, 0, CARRY, 100), (10, 10, HELD, 100), (14, 14, FINAL, 190)]
