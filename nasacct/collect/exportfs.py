@@ -118,6 +118,7 @@ class Exportfs:
                 "found": "exportfs",
                 "netns": process.namespace(self._proc, pid),
                 "born_ns": process.born_ns(started),
+                "born_boot_ns": process.born_boot_ns(started),
                 "threads": config.threads,
             },
         )

@@ -56,10 +56,14 @@ def namespace(proc: str, pid: int | str) -> int | None:
     return int(number) if number.isdecimal() else None
 
 
+def born_boot_ns(ticks: int) -> int:
+    """The same moment in ns of CLOCK_BOOTTIME; exact to a tick."""
+    return ticks * (1_000_000_000 // TICKS)
+
+
 def born_ns(ticks: int) -> int:
-    """The same moment as UTC nanoseconds, by this process's own clocks; exact to a tick."""
-    booted = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return booted + ticks * (1_000_000_000 // TICKS)
+    """The same moment as UTC nanoseconds, by this process's own clocks as they are now; exact to a tick."""
+    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) + born_boot_ns(ticks)
 
 
 def born_wall_s(proc: str, ticks: int) -> float:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: An epoch that began this long before a listing in which it was absent was overlooked then, not born later.
-OVERLOOKED_NS = 30_000_000_000
+#: An epoch that began this long before a listing in which it was absent was overlooked then, not born later. A cycle's
+#: listing may be a minute old (`observer.RELIST_S`).
+OVERLOOKED_NS = 90_000_000_000
 #: Threads that may hang, each on one server, before their source is given up until one comes back.
 MAX_STUCK = 8
 
@@ -96,6 +97,8 @@ class Sampler:
         self.machine, self.deadline_s = machine, deadline_s
         self._lock = threading.Lock()
         self._listings = dict(standing.listings)
+        here = standing.boot_id == machine.boot_id
+        self._listed_here = {name for name, at in standing.listings.items() if here and at.boot_ns >= 0}
         self._carried = {s.identity: s for s in standing.live.values()}
         self._lives: dict[tuple[str, str], _Life] = {}
         for subject in standing.live.values():
@@ -137,14 +140,33 @@ class Sampler:
             # the same counters under other keys, or back after an absence: what was counted is not counted again
             life.sids.append(subject.sid)
             return life.after if self._counted.isdisjoint(life.sids) else None
-        listing = self._listings.get(subject.source)
-        after = listing.wall_ns if listing else None
-        born = subject.about.get("born_ns")
-        if after is not None and isinstance(born, int) and born < after - OVERLOOKED_NS:
-            log.warning("%s %s lived before it was first listed: its first reading is a baseline", *name)
-            after = None
+        after, born = self._today(subject)
+        if after is not None and born is not None:
+            # of this boot, and so younger than any listing of an earlier one, whatever the wall clock says
+            young = subject.source not in self._listed_here and self.machine.boot_id in subject.epoch
+            if born < after - OVERLOOKED_NS and not young:
+                log.warning("%s %s lived before it was first listed: its first reading is a baseline", *name)
+                after = None
+            else:
+                after = min(after, born)
         self._lives[name] = _Life(after, [subject.sid])
         return after
+
+    def _today(self, subject: Subject) -> tuple[int | None, int | None]:
+        """When its source was last listed completely and when it was born, as today's wall clock has it.
+
+        The clock may have been stepped since; a time of this boot is known by CLOCK_BOOTTIME too.
+        """
+        now = self.machine.now()
+        booted = now.wall_ns - now.boot_ns
+        listing = self._listings.get(subject.source)
+        after = listing.wall_ns if listing else None
+        if listing is not None and subject.source in self._listed_here:
+            after = booted + listing.boot_ns
+        born, since_boot = subject.about.get("born_ns"), subject.about.get("born_boot_ns")
+        if isinstance(since_boot, int):
+            born = booted + since_boot
+        return after, born if isinstance(born, int) else None
 
     def cycle(self, listing: Listing) -> Frame:
         """Read every source once. Takes at most twice the deadline, however many of them hang."""
@@ -212,6 +234,7 @@ class Sampler:
             runner.live = listed
             with self._lock:
                 self._listings[runner.source.name] = batch.at
+                self._listed_here.add(runner.source.name)
                 self._carried = {k: s for k, s in self._carried.items() if s.source != runner.source.name}
         else:
             for sid, subject in runner.live.items():

@@ -66,7 +66,12 @@ class Static:
         if started is None:
             return None
         inode = process.namespace(self._proc, pid)
-        about: dict[str, str | int | None] = {"found": "static", "netns": inode, "born_ns": process.born_ns(started)}
+        about: dict[str, str | int | None] = {
+            "found": "static",
+            "netns": inode,
+            "born_ns": process.born_ns(started),
+            "born_boot_ns": process.born_boot_ns(started),
+        }
         if inode is not None and inode == process.namespace(self._proc, "self"):
             about["in_host"] = 1
         return Server(

@@ -38,7 +38,7 @@ class Subject:
     which this epoch was absent, None when there was none before it (its first reading is then a baseline).
     `bits32` names the measures that this kernel counts in 32 bits beyond those that every kernel does.
     `about` is for people and later joins (pid, cookie, interface, export directory); `born_ns` in it, the wall time
-    at which the epoch began, narrows `after`.
+    at which the epoch began, narrows `after`; so does `born_boot_ns`, the same by CLOCK_BOOTTIME, when it was admitted.
     """
 
     source: str

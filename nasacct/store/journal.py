@@ -273,7 +273,7 @@ def _unpack(data: bytes, offset: int) -> tuple[dict[str, Any], memoryview, int]:
 
 
 def _decode_head(name: str, number: int, header: dict[str, Any], parts: memoryview) -> Journal:
-    carry = Standing()
+    carry = Standing(boot_id=header["boot_id"])
     for data in header["subjects"]:
         subject = Subject.of_json(data)
         carry.live[subject.sid] = subject

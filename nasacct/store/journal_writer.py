@@ -51,6 +51,7 @@ class JournalWriter:
         ring_bytes: int = 32 << 20,
     ) -> None:
         self.folder, self.origin, self.standing = folder, origin, standing
+        standing.goes_on(origin.boot_id)
         self.file_ns, self.ring_bytes = int(file_s * 1e9), ring_bytes
         self.trouble: str | None = None
         self.fault: Exception | None = None

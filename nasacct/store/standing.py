@@ -84,13 +84,20 @@ class Standing:
     """All that is needed to go on: `live` by sid, `rows` by stream, `listings` (last complete) by source.
 
     `lossy`: frames were lost, and with them births perhaps. Who was absent from later listings is not known then, so
-    the last ones before the loss stand.
+    the last ones before the loss stand. `boot_id` is the boot to which the times belong; a listing of an earlier one has no time of boot (-1).
     """
 
     live: dict[int, Subject] = field(default_factory=dict)
     rows: dict[str, LastRows] = field(default_factory=dict)
     listings: dict[str, Instant] = field(default_factory=dict)
     lossy: bool = False
+    boot_id: str = ""
+
+    def goes_on(self, boot_id: str) -> None:
+        """What comes now belongs to this boot."""
+        if self.boot_id not in ("", boot_id):
+            self.listings = {name: Instant(at.wall_ns, -1) for name, at in self.listings.items()}
+        self.boot_id = boot_id
 
     def last(self, stream: str) -> LastRows:
         """The last readings of a stream, empty when there are none."""

@@ -17,16 +17,17 @@ NOBODY = Listing(())
 
 
 class Clock:
-    """A machine of which only the clock is used: ten seconds a look."""
+    """A machine of which only the clock is used: ten seconds a look; `wall_ns` is how far the wall clock is ahead."""
 
     node, boot_id, kernel = "n", "boot", ""
 
     def __init__(self):
         self.ns = 1_000 * SECOND
+        self.wall_ns = 0
 
     def now(self):
         self.ns += 10 * SECOND
-        return Instant(self.ns, self.ns)
+        return Instant(self.ns + self.wall_ns, self.ns)
 
 
 class Disks:
@@ -138,7 +139,50 @@ def test_an_epoch_older_than_the_listing_that_lacked_it_is_a_baseline(made):
     listed = sampler.cycle(NOBODY).batches[0].at.wall_ns
     disks.about = {"old": {"born_ns": listed - 3600 * SECOND}, "new": {"born_ns": listed - SECOND}}
     disks.world = {"sda": 5, "old": 10**12, "new": 3}
-    assert births(sampler.cycle(NOBODY)) == {"old": None, "new": listed}
+    assert births(sampler.cycle(NOBODY)) == {"old": None, "new": listed - SECOND}
+
+
+@pytest.mark.parametrize("step_s", [-86_400, -100, 100, 86_400])
+def test_a_stepped_clock_makes_nobody_old(made, step_s):
+    """A birth lies between the last listing and now, by whatever the wall clock says now."""
+    sampler, disks = made()
+    listed = sampler.cycle(NOBODY).batches[0].at
+    # listed before the clock was stepped, read after it
+    born = {"born_ns": listed.wall_ns + 2 * SECOND, "born_boot_ns": listed.boot_ns + 2 * SECOND}
+    disks.about = {"new": born, "nobody knows since when": {}}
+    sampler.machine.wall_ns = step_s * SECOND
+    disks.world = {"new": 3, "nobody knows since when": 4}
+    today = listed.wall_ns + step_s * SECOND
+    assert births(sampler.cycle(NOBODY)) == {"new": today, "nobody knows since when": today}
+
+
+def test_a_server_that_nobody_heard_of_is_born_when_it_was(made):
+    """Servers are listed anew once a minute; until then a cycle's listing does not know of it."""
+    sampler, disks = made()
+    for _ in range(7):
+        listed = sampler.cycle(NOBODY).batches[0].at.wall_ns
+    disks.about = {"new": {"born_ns": listed - 59 * SECOND}}
+    disks.world = {"new": 3}
+    assert births(sampler.cycle(NOBODY)) == {"new": listed - 59 * SECOND}
+
+
+def test_a_clock_that_is_behind_after_a_reboot_makes_nobody_old(made):
+    """A server of this boot began after every listing of an earlier one, whatever the wall clock said then."""
+    standing = Standing(listings={"disks": Instant(10**18, 500 * SECOND)}, boot_id="earlier")
+    sampler, disks = made(standing)
+    disks.about = {"sda": {"born_ns": 990 * SECOND, "born_boot_ns": 990 * SECOND}}
+    disks.world = {"sda": 3}
+    assert births(sampler.cycle(NOBODY)) == {"sda": 990 * SECOND}
+
+
+def test_a_listing_of_an_earlier_boot_stays_one(made):
+    """Also when a run of this boot has written it down and was killed before it listed anything."""
+    standing = Standing(listings={"disks": Instant(900 * SECOND, 10**18)}, boot_id="earlier")
+    standing.goes_on("boot")
+    assert standing == Standing(listings={"disks": Instant(900 * SECOND, -1)}, boot_id="boot")
+    sampler, disks = made(standing)
+    disks.world = {"sda": 3}
+    assert births(sampler.cycle(NOBODY)) == {"sda": 900 * SECOND}
 
 
 def test_a_run_goes_on_where_the_last_ended(made):
