@@ -2,7 +2,8 @@
 # make test    set up, lint, types and every test
 # make lint    only style, types and the direction of imports
 # make lab     only the tests in the virtual machine with real kernel NFS servers
-# make bench   side-by-side measurements        make soak   the collector for ten minutes while servers come and go
+# make bench   side-by-side measurements
+# make soak    the collector for ten minutes while servers come and go, then 10,000 schedules of faults
 # make docs    write docs/cli.md anew from the commands
 
 SHELL := /bin/sh
@@ -50,6 +51,7 @@ lab: packages $(READY)
 
 soak: packages $(READY)
 	$(BIN)/python -m bench.soak
+	PYTHONPATH=tests $(BIN)/python -m faults.soak
 
 docs: $(READY)
 	$(BIN)/python -m nasacct.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

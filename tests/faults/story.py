@@ -1,0 +1,350 @@
+"""Plays a schedule: the machine lives, the collector reads it, disks and processes fail, the keeper runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from faults.run import INTERVAL_S, Run, listing_of
+from faults.schedule import SERVERS
+from faults.truth import LINK, LINKS, NFSD, SECOND, Host
+
+from nasacct.collect.sampler import OVERLOOKED_NS
+from nasacct.store import journal
+from nasacct.store.keep import Rules, keep
+from nasacct.store.tree import Tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from faults.disk import Disk
+    from faults.schedule import Schedule
+    from faults.truth import Life
+
+#: Times of the keeper: none of the days in a schedule is over, or all of them.
+EARLY_S, LATE_S = 0.0, 4e9
+#: The first file keeps its first frames, so that it is known what was counted from when.
+SURELY = 2
+
+
+class Story:
+    """What happens, and what is left of it on the disk.
+
+    `traced` are the epochs of which a journal holds anything, by file. `polled` are the values that were read in
+    cycles, by server and measure, as a poller without epochs has them. `faults` counts what happened.
+    """
+
+    def __init__(self, schedule: Schedule, root: Path, disk: Disk) -> None:
+        self.schedule, self.root, self.disk = schedule, root, disk
+        self.host = Host(host_wide=schedule.host_wide)
+        self.tree = Tree(root, self.host.node)
+        self.tree.journal.mkdir(parents=True)
+        (root / "store.json").write_text('{"nasacct_store": 1}\n')
+        self.minutes = schedule.minutes
+        self.faults: Counter[str] = Counter()
+        self.traced: dict[str, set[str]] = {}
+        self._sizes: dict[str, int] = {}
+        self.polled: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self.host_from: dict[str, int] = {}
+        self.host_late: dict[str, bool] = {}
+        self.stepped = False
+        self.runs = 0
+        self.run: Run | None = None
+        self.slots: list[Life | None] = [None] * SERVERS
+
+    def begin(self) -> None:
+        """The machine as it is found, and the first two cycles."""
+        schedule = self.schedule
+        if schedule.host_wide:
+            self.host.counted = schedule.history
+        self.host.pass_time(schedule.seconds * SECOND + 1, 0)
+        for slot in range(schedule.servers):
+            self.slots[slot] = self.host.start(f"srv{slot}", value=0 if schedule.host_wide else schedule.history + slot)
+        self.start()
+        for life in self.host.lives:
+            life.counted_from = self.host.real
+        self.read(1, 0)
+
+    # time, cycles and the collector
+
+    def start(self) -> None:
+        """The collector starts and reads at once."""
+        self.host.watch.queue.clear()
+        self.host.watch.followed.clear()
+        self.runs += 1
+        self.run = Run(
+            self.host, self.disk, self.tree.journal, f"{self.runs:08x}" + "0" * 24, LINK, minutes=self.minutes
+        )
+        self.tick()
+
+    def tick(self) -> None:
+        """One cycle; who is read in it is remembered for those who poll."""
+        assert self.run is not None
+        self.run.tick()
+        listing = listing_of(self.run)
+        now = self.host.real
+        if self.host.host_wide:
+            self.see_host(bool(listing.servers), now)
+        for life in self.host.alive():
+            if life.shown and life.server.name not in self.host.hidden and life.server.epoch not in self.host.broken:
+                for measure in LINKS if self.host.host_wide else NFSD + LINKS:
+                    value = life.flows[measure].at(now)
+                    self.polled.setdefault((life.server.name, measure), []).append((now, value))
+
+    def see_host(self, servers: bool, now: int) -> None:
+        """A kernel that counts for the whole host is known by its servers only: what was before them is history."""
+        boot = self.host.boot_id
+        late = now - self.host.booted > OVERLOOKED_NS
+        if not servers:
+            self.host_late[boot] = late or self.host_late.get(boot, False)
+        elif boot not in self.host_from:
+            known = self.host.boots > 1 and not self.host_late.get(boot, False)
+            self.host_from[boot] = 0 if known else now
+
+    def pass_time(self, seconds: float, load: int) -> None:
+        # an odd number of ns: no moment of the simulation is a whole number of anything
+        self.host.pass_time(int(seconds * SECOND) + 1 + load % 997, load)
+
+    def end_run(self) -> None:
+        """What the journals of the run that ended hold is all that is left of it."""
+        self.run = None
+        self.trace()
+
+    def trace(self) -> None:
+        """What the files hold that are there now; what was kept of earlier ones stays known."""
+        for path in journal.files(self.tree.journal):
+            size = path.stat().st_size
+            if self._sizes.get(path.name) != size:
+                self._sizes[path.name], self.traced[path.name] = size, epochs_in(path)
+
+    # what happens
+
+    def read(self, cycles: int, load: int) -> None:
+        for i in range(cycles):
+            self.pass_time(INTERVAL_S, load + i)
+            self.tick()
+
+    def lose_cycles(self, seconds: float, load: int) -> None:
+        self.pass_time(seconds, load)
+
+    def suspend(self, seconds: float) -> None:
+        """Nothing moves, no cycle is made, both clocks go on."""
+        self.host.real += int(seconds * SECOND)
+        for life in self.host.alive():
+            for flow in life.flows.values():
+                flow.flow(self.host.real, 0)
+
+    def kill(self, calls: int, cut: int, seconds: float, load: int) -> None:
+        """SIGKILL at one of the next calls that the writer makes; the collector comes back later."""
+        self.disk.fuse, self.disk.cut = calls, cut
+        self.pass_time(INTERVAL_S, load)
+        self.tick()
+        self.down(seconds, load)
+
+    def down(self, seconds: float, load: int) -> None:
+        self.run.kill()
+        self.end_run()
+        self.pass_time(seconds, load)
+        self.start()
+
+    def die_young(self, calls: int, cut: int, load: int) -> None:
+        """The collector is killed while it begins its first file, and started again."""
+        self.run.kill()
+        self.end_run()
+        self.pass_time(2, load)
+        self.disk.fuse, self.disk.cut = calls, cut
+        self.start()
+        self.down(1, load)
+
+    def lose_power(self, frames: int, cut: int, seconds: float, load: int) -> None:
+        """The disk did not hold what it said it held: the file ends somewhere in its last frames."""
+        self.run.kill()
+        self.tear(frames, cut)
+        self.end_run()
+        self.reboot_host(seconds)
+        self.come_back(load)
+
+    def tear(self, frames: int, cut: int) -> None:
+        path = journal.files(self.tree.journal)[-1]
+        data = path.read_bytes()
+        ends = frame_ends(data)
+        keep = max(len(ends) - 1 - frames, SURELY if journal.number_of(path) == 1 else 0)
+        if keep < len(ends) - 1:
+            torn = ends[keep] + cut % (ends[keep + 1] - ends[keep])
+            path.write_bytes(data[:torn])
+            self.faults["torn tail"] += 1
+
+    def restart_collector(self, seconds: float, load: int) -> None:
+        self.run.stop()
+        self.end_run()
+        self.pass_time(seconds, load)
+        self.start()
+
+    def restart_server(self, slot: int, how: str, seconds: float, load: int) -> None:
+        self.end_server(slot, how)
+        self.pass_time(seconds, load)
+        self.start_server(slot, load)
+
+    def overtake(self, slot: int, how: str) -> None:
+        """A server starts anew and counts beyond what its last life counted before it is read again."""
+        old = self.slots[slot]
+        self.end_server(slot, how)
+        self.slots[slot] = life = self.host.start(f"srv{slot}", told=how != "unseen")
+        self.pass_time(2, 3)
+        if old is None:
+            return
+        over = {m: old.flows[m].at(self.host.real) - life.flows[m].at(self.host.real) + 7 for m in life.flows}
+        seconds = max(max(over.values()) // LINK + 1, 1)
+        if seconds > 20_000:
+            return
+        since = self.host.real
+        self.pass_time(seconds, 2)
+        for measure, flow in life.flows.items():
+            flow._values[-1] = max(flow._values[-1], flow.at(since) + over[measure])
+        self.faults["counter that restarts and overtakes"] += 1
+        self.tick()
+
+    def several_lives(self, slot: int, how: str, lives: int, load: int) -> None:
+        for i in range(lives):
+            self.restart_server(slot, how, 0.3, load + i)
+            self.pass_time(2, load + i)
+
+    def end_server(self, slot: int, how: str) -> None:
+        life = self.slots[slot]
+        if life is None:
+            return
+        self.host.stop(life, how)
+        self.slots[slot] = None
+        self.faults["server's end without a final" if how in ("mute", "unseen") else "server's end with a final"] += 1
+        if how != "unseen":
+            self.run.heard()
+
+    def start_server(self, slot: int, load: int) -> None:
+        """With its link before it, at times, and heard of at once or only in a listing."""
+        if self.slots[slot] is not None:
+            return
+        life = self.slots[slot] = self.host.start(f"srv{slot}", linked=load % 5 != 0, told=load % 7 != 0)
+        if load % 5 == 0:
+            self.pass_time(3, load)
+            if load % 2:
+                self.tick()
+            self.host.show(life)
+        if load % 3 == 0:
+            self.run.heard()
+
+    def fail(self, slot: int, load: int) -> None:
+        """One server's file cannot be read in a cycle."""
+        life = self.slots[slot]
+        broken = set() if life is None else {life.server.epoch}
+        self.host.broken |= broken
+        self.pass_time(INTERVAL_S, load)
+        self.tick()
+        self.host.broken -= broken
+
+    def unlisted(self, slot: int, load: int) -> None:
+        """A listing knows itself to be incomplete."""
+        self.host.hidden = {f"srv{slot}"}
+        self.run.list_anew()
+        self.pass_time(INTERVAL_S, load)
+        self.tick()
+        self.host.hidden = set()
+
+    def step_clock(self, seconds: float) -> None:
+        self.host.offset += int(seconds * SECOND)
+        self.stepped = True
+
+    def reboot(self, off: float, late: float, load: int) -> None:
+        self.run.kill()
+        self.end_run()
+        self.reboot_host(off)
+        self.come_back(load, late)
+
+    def reboot_host(self, off: float) -> None:
+        self.host.boot(int((off + 20) * SECOND), up_ns=(3 if off < 60 else 4_000) * SECOND)
+        self.slots = [None] * SERVERS
+        self.faults["reboot of the host"] += 1
+
+    def come_back(self, load: int, late: float = 0.0) -> None:
+        """Servers come back one by one; the collector is there before, between or long after them."""
+        started = False
+        for slot in range(SERVERS):
+            if slot == load % 4:
+                self.pass_time(late, load)
+                self.start()
+                started = True
+            self.slots[slot] = self.host.start(f"srv{slot}")
+            self.pass_time(17 + load % 40, load + slot)
+            if started:
+                self.tick()
+        if not started:
+            self.pass_time(late, load)
+            self.start()
+
+    def fill_disk(self, cycles: int, load: int) -> None:
+        self.disk.cut = load
+        self.trouble("full", cycles, load)
+
+    def hang_disk(self, cycles: int, load: int) -> None:
+        self.trouble("hung", cycles, load)
+
+    def trouble(self, state: str, cycles: int, load: int) -> None:
+        """The disk takes nothing for a while; servers may end meanwhile, and the collector may be killed in it."""
+        self.disk.becomes(state)
+        merged = self.run.writer.merged
+        self.read(cycles, load)
+        if load % 3 == 0:
+            self.restart_server(load % SERVERS, ("told", "mute")[load % 2], 1, load)
+            self.read(2, load)
+        self.faults["frames merged in memory"] += self.run.writer.merged - merged
+        if load % 4 == 0:
+            self.faults["kill while the disk takes nothing"] += 1
+            self.down(11, load)
+        self.disk.becomes("sound")
+        self.disk.settle(self.run.writer)
+
+    def fail_sync(self, load: int) -> None:
+        self.disk.becomes("sick")
+        self.read(1, load)
+        self.disk.becomes("sound")
+
+    def rotate(self) -> None:
+        self.run.writer.rotate()
+
+    def keep(self, over: bool, drop: bool) -> None:
+        """The keeper runs, before or after the days are over; readings are kept or dropped at once."""
+        self.trace()
+        rules = Rules({"readings": -100 if drop else 40, "usage": 400}, -1e12 if over else 1e12)
+        assert keep(self.tree, LATE_S if over else EARLY_S, rules) == 0
+
+    def settle(self) -> None:
+        """Everything that is known is on the disk: a cycle in which everybody was looked for."""
+        self.disk.becomes("sound")
+        self.run.heard()
+        self.run.list_anew()
+        self.read(1, 0)
+        # what is gone from a listing is waited for once more
+        self.run.list_anew()
+        self.read(1, 0)
+        assert self.run.writer.flush(10)
+        self.trace()
+
+
+def epochs_in(path: Path) -> set[str]:
+    """Whom a journal file knows of, as far as it can be read. An interface of nobody's is nobody's."""
+    try:
+        found = journal.read(path)
+    except journal.JournalError:
+        return set()
+    subjects = [*found.carry.live.values(), *(s for frame in found.frames for s in frame.births)]
+    return {s.epoch for s in subjects if s.source == "nfsd" or s.keys["server"] is not None}
+
+
+def frame_ends(data: bytes) -> list[int]:
+    """Where the head and each frame of a journal end."""
+    ends, offset = [], len(journal.MAGIC)
+    while offset + 8 <= len(data):
+        offset += 8 + int.from_bytes(data[offset : offset + 4], "little")
+        if offset > len(data):
+            break
+        ends.append(offset)
+    return ends
