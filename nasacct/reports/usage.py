@@ -113,9 +113,10 @@ def _seen(warehouse: Warehouse, since: datetime | None, until: datetime | None) 
         row = warehouse.query(question("span"), params, views=views).to_pylist()[0]
         return row["first"], row["last"]
 
-    oldest, newest = warehouse.oldest(VIEWS), warehouse.newest(VIEWS)
-    if oldest is None or newest is None:
+    extent = warehouse.extent(VIEWS)
+    if extent is None:
         return None
+    oldest, newest = extent
     # the first and the last day tell, unless they hold nothing of servers
     day = timedelta(days=1)
     low, high = max(begin, oldest - day), min(end, newest + day)

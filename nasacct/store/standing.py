@@ -84,7 +84,8 @@ class Standing:
     """All that is needed to go on: `live` by sid, `rows` by stream, `listings` (last complete) by source.
 
     `lossy`: frames were lost, and with them births perhaps. Who was absent from later listings is not known then, so
-    the last ones before the loss stand. `boot_id` is the boot to which the times belong; a listing of an earlier one has no time of boot (-1).
+    the last ones before the loss stand.
+    `boot_id` is the boot to which the times belong; a listing of an earlier one has no time of boot (-1).
     """
 
     live: dict[int, Subject] = field(default_factory=dict)

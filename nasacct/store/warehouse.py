@@ -140,18 +140,25 @@ class Warehouse:
                     kept = max(kept, first * DAY_S * 1_000_000)
         return kept
 
-    def oldest(self, streams: Sequence[str]) -> datetime | None:
-        """Before when there is nothing of these streams, in whole seconds; None when there is nothing at all."""
-        found: list[int] = []
+    def extent(self, streams: Sequence[str]) -> tuple[datetime, datetime] | None:
+        """From when to when, in whole seconds, there is anything of these streams at all; None when there is nothing.
+
+        The wall clock may have been stepped: neither the oldest nor the newest need be in the first or last file.
+        """
+        with self._lock:
+            seen, _ = self._see(streams, _NEVER, None, {})
+        found: list[tuple[int, int]] = []
+        for table in (table for parts in seen.values() for what in parts for table in what.tail if len(table)):
+            first, last = pc.min(table.column("t0")).as_py(), pc.max(table.column("t1")).as_py()
+            found.append((int(first.timestamp()), int(last.timestamp()) + 1))
         for tree in self.trees():
-            folders = [
-                r.folder
-                for name in streams
-                for r in (View.of(name).rows(tree), tree.rollup("1d", View.of(name).stream))
-            ]
-            found += [s.since for where in folders for p in _listed(where, []) if (s := named(p)) is not None]
-            found += [journal.begun(p) for p in journal.files(tree.journal)]
-        return datetime.fromtimestamp(min(found), UTC) if found else None
+            for view in map(View.of, streams):
+                for where in (view.rows(tree).folder, tree.rollup("1d", view.stream).folder):
+                    found += [(s.since, s.until) for s in map(named, _listed(where, [])) if s is not None]
+        if not found:
+            return None
+        since, until = min(since for since, _ in found), max(until for _, until in found)
+        return datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC)
 
     def up_to(self) -> dict[str, datetime]:
         """Up to when each node's data reaches, as the last query saw it: the newest cycle.

@@ -16,6 +16,7 @@ from journals import Recorder
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import steps, usage
 from nasacct.reports.questions import question
+from nasacct.store.frame import Instant
 from nasacct.store.keep import Rules, keep
 from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
@@ -70,6 +71,23 @@ def test_growth_in_the_last_instant_counts(tmp_path):
     assert {r["server"]: r["read_bytes"] for r in usage.usage(tmp_path)}["srv2"] == 5
     stepped = usage.usage(tmp_path, step="5m")
     assert {r["server"]: r["read_bytes"] for r in stepped}["srv2"] == 5
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("days", [-30, 30])
+def test_steps_reach_over_a_stepped_clock(tmp_path, days, kept):
+    """Neither end of the data need be in the first or the last file, nor in the journal's tail."""
+    recorder = Recorder(tmp_path)
+    server = recorder.thing("nfsd", server="srv1")
+    for i in range(4):
+        if i == 2:
+            recorder.rotate()
+            recorder.now = Instant(recorder.now.wall_ns + days * 86_400 * 10**9, recorder.now.boot_ns)
+        recorder.cycle({server: {"read_bytes": 100 * i}})
+    if kept:
+        assert keep(Tree(tmp_path, "nas1"), 4e9, Rules({"readings": 40, "usage": 400})) == 0
+    rows = usage.usage(tmp_path, step="1h")
+    assert sum(row["read_bytes"] or 0 for row in rows) == 300
 
 
 @pytest.mark.parametrize(
