@@ -121,7 +121,7 @@ def _pairs(readings: Readings) -> _Pairs:
     # what is below a ms is how late a cycle woke up: noise that would be half of the bytes on the disk
     begin, end = t0 // 1_000_000 * 1000, t1 // 1_000_000 * 1000
     # a bound needs the longest that it can have been: by either clock, and with what was cut off of the times
-    most_us = np.maximum(t1 - t0, elapsed) // 1000 + 2
+    most_us = -(-np.maximum(t1 - t0, elapsed) // 1000) + 1
     return _Pairs(left, right, begin, end, most_us, elapsed // cycles, cycles)
 
 

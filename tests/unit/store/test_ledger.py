@@ -99,6 +99,13 @@ def test_the_bound_covers_what_is_cut_off_of_the_times():
     assert row["sent_bytes_more"] >= 1_250_000_000 + 1_250_000_000 * 999 // SECOND
 
 
+def test_the_bound_covers_a_clock_that_was_slowed_down():
+    """A wall clock that went back by less than is called a step makes no row shorter than it was."""
+    points = [(0, 0, CARRY, 100), (9.91, 10, LOST, 0)]
+    ((_, _, _, more),) = parts(series(LINKS, "sent_bytes", points), "sent_bytes")
+    assert 10 * 1000 <= more <= 10 * 1000 + 2
+
+
 def test_a_final_reading_is_exact():
     """The last reading of an epoch counts like any other."""
     points = [(0, 0, CARRY, 100), (10, 10, HELD, 100), (14, 14, FINAL, 190)]
