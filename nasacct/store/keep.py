@@ -77,15 +77,16 @@ def run(config: Config, *, once: bool = False) -> int:
                     locks.enter_context(store_root.lock(root, node, "keep"))
                     held[node] = tree
                     clean(tree)
-            rules = _rules(root, config)
-            failed = sum(keep(tree, time.time(), rules, stop) for tree in held.values())
+            now = rules(root, config)
+            failed = sum(keep(tree, time.time(), now, stop) for tree in held.values())
             if once:
                 return IO if failed else OK
             if stop.wait(PAUSE_S):
                 return OK
 
 
-def _rules(root: Path, config: Config) -> Rules:
+def rules(root: Path, config: Config) -> Rules:
+    """How long what is kept, as configured and as months were sealed. NasacctError when a seal's version is newer."""
     sealed = sealed_until(root)
     days = {"readings": config.store.readings_days, "usage": config.store.usage_days}
     return Rules(

@@ -43,8 +43,7 @@ def rollup_findings(tree: Tree, stream: Stream, bad: Mapping[Path, str]) -> Iter
     usage: Segments = shelf(tree.relation("usage", stream).folder, left_out=bad).visible
     rolled: dict[Relation, Segments] = {r: shelf(r.folder, left_out=bad).visible for r in tree.rollups(stream)}
     summed_up = {relation: _journals(there) for relation, there in rolled.items()}
-    for relation, journals in summed_up.items():
-        yield from _unsummed(relation, usage, journals)
+    found = [f for r, journals in summed_up.items() for f in _unsummed(r, usage, journals)]
     ready = {s: f for s, f in usage.items() if all(journals.covers(f.journals) for journals in summed_up.values())}
     if ready:
         held = _journals(ready)
@@ -52,11 +51,15 @@ def rollup_findings(tree: Tree, stream: Stream, bad: Mapping[Path, str]) -> Iter
         # usage before the oldest that is left was dropped for its age, and nobody knows any more what it was
         days = range(min(s.since // DAY_S if whole else day_of(s) + 1 for s in ready), max(map(day_of, ready)) + 1)
         for day in days:
-            yield from _of_day(stream, day, ready, rolled, whole=whole)
+            found += _of_day(stream, day, ready, rolled, whole=whole)
+    yield from found
+    blamed = {f.path for f in found}
     steps = list(rolled.items())
     for (shorter, one), (longer, other) in pairwise(steps):
         for group in groups([other, one]):
-            yield from _against_shorter(longer, shorter, group)
+            # what is not the sum of usage agrees with no other step
+            if not any(s.path in blamed for side in group.sides for s in side):
+                yield from _against_shorter(longer, shorter, group)
 
 
 def _journals(there: Segments) -> Spans:

@@ -44,15 +44,15 @@ def usage_findings(tree: Tree, stream: Stream, bad: Mapping[Path, str]) -> Itera
         made, kept = group.journals(0), group.journals(1)
         if not kept:
             continue
-        if lost := _lost(tree, group, made):
+        if lost := lost_usage(tree, group, made):
             folder = usage.folder
             what = f"lacks the usage of {len(lost)} journal files, {lost[0]} the first, of which there are readings"
             yield Finding("missing", folder, what)
         if made.covers(kept) and kept.covers(made) and any(f.rows for side in group.sides for f in side.values()):
-            yield from _compared(tree, stream, group)
+            yield from compared(tree, stream, group)
 
 
-def _lost(tree: Tree, group: Group, made: Spans) -> list[str]:
+def lost_usage(tree: Tree, group: Group, made: Spans) -> list[str]:
     """The journal files of which there are readings, but no usage, and that are gone themselves."""
     there = {path.name for path in journal.files(tree.journal)}
     names = {item.name for footer in group.sides[1].values() for item in footer.replaces}
@@ -102,7 +102,8 @@ def _by_file(readings: Readings) -> Readings:
     return replace(readings, who=runs, subjects=[readings.subjects[who] for who in readings.who[begins].tolist()])
 
 
-def _compared(tree: Tree, stream: Stream, group: Group) -> Iterator[Finding]:
+def compared(tree: Tree, stream: Stream, group: Group) -> Iterator[Finding]:
+    """Where the usage of a group is not what all its readings give; the finding names one of the usage's files."""
     path = min(group.sides[0], key=lambda s: s.name).path
     schemas = usage_schema(stream), readings_schema(stream)
     sides = [(list(segments), schema, None) for segments, schema in zip(group.sides, schemas, strict=True)]

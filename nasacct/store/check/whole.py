@@ -56,7 +56,7 @@ def check(root: Path) -> Report:
     store_root.existing(root)
     report = Report()
     for tree in trees(root):
-        _tree(tree, report)
+        of_tree(tree, report)
     for path in sorted(root.iterdir()):
         if not path.name.startswith("node=") and path.name not in {"store.json", "sealed", STAGE}:
             report.add([_stray(path)])
@@ -72,7 +72,8 @@ def check(root: Path) -> Report:
     return report
 
 
-def _tree(tree: Tree, report: Report) -> None:
+def of_tree(tree: Tree, report: Report) -> None:
+    """Read all of one node's tree and add to the report what was found."""
     found = list(journal_findings(tree, written=_runs(tree, "collect")))
     report.files += len(journal.files(tree.journal))
     for relation in (*tree.relations(), *tree.rollups()):
@@ -125,7 +126,7 @@ def _strays(tree: Tree) -> Iterator[Finding]:
         if path.name not in STEPS:
             yield _stray(path)
     for path in sorted(tree.quarantine.iterdir()) if tree.quarantine.is_dir() else ():
-        yield Finding("quarantine", path, "was put aside because it could not be read; what only it held is lost")
+        yield Finding("quarantine", path, "was put aside; what only it held is lost")
 
 
 def _stray(path: Path) -> Finding:

@@ -5,6 +5,8 @@ import io
 import json
 import shutil
 
+from nasacct.store.root import lock
+
 
 def test_a_sound_store_is_told_to_be_so(nasacct, replayed):
     """One line with what was looked at, exit status 0."""
@@ -45,3 +47,21 @@ def test_no_store_is_refused(refused, tmp_path):
     status, sentence = refused("check", "--root", tmp_path / "none")
     assert status == 66
     assert "does not exist" in sentence
+
+
+def test_repair_says_what_it_did_and_then_checks(nasacct, refused, replayed, tmp_path):
+    """What was put aside is told by every check, for what only it held is lost; while a keeper runs it is refused."""
+    store = shutil.copytree(replayed, tmp_path / "store")
+    (tree,) = store.glob("node=*")
+    (tree / "journal" / "notes").write_text("")
+    done = nasacct("check", "--repair", "--root", store)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        f"put aside: {tree.name}/journal/notes does not belong there",
+        f"quarantine: {tree.name}/quarantine/notes was put aside; what only it held is lost",
+        "1 fault: 1 file, 0 rows; 0 sealed months",
+    ]
+    with lock(store, tree.name.removeprefix("node="), "keep"):
+        status, sentence = refused("check", "--repair", "--root", store)
+    assert status == 75
+    assert "`nasacct keep` already runs" in sentence
