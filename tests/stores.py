@@ -1,6 +1,8 @@
 """Stores in each state of their life, and files of theirs that are damaged the way a person or a disk would."""
 
+import csv
 import hashlib
+import io
 import json
 from datetime import UTC, datetime
 
@@ -8,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from journals import Recorder
 
+from nasacct.reports.usage import usage
 from nasacct.store.check.whole import check
 from nasacct.store.expiry import Rules
 from nasacct.store.schema import NFSD
@@ -84,3 +87,19 @@ def bigger(table, name="read_bytes", by=1):
     i = next(i for i, v in enumerate(values) if v)
     values[i] += by
     return columns(table, name, pa.array(values, table.schema.field(name).type))
+
+
+def answers(root):
+    """What a store answers: usage by server, as a whole and by hour, as CSV."""
+    found = {}
+    for name, step in (("by_server", None), ("by_hour", "1h")):
+        rows = usage(root, "server", step=step)
+        out = io.StringIO()
+        # later releases may say more
+        measures = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
+        names = ["server", "node", "from", "to", *(f"{m}{end}" for m in measures for end in ("", "_max", "_quality"))]
+        writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        found[name] = out.getvalue()
+    return found

@@ -61,12 +61,14 @@ def _mended(settings: "Config") -> "list[Finding]":
     from nasacct.collect import logs
     from nasacct.store.check.repair import repair
     from nasacct.store.keep import rules
+    from nasacct.store.newer import refuse_newer
     from nasacct.store.root import existing, lock
     from nasacct.store.tree import trees
 
     logs.begin()
     done = []
     for tree in trees(existing(settings.root)):
+        refuse_newer(tree)
         with lock(settings.root, tree.node, "keep"):
             done += repair(tree, time.time(), rules(settings.root, settings))
     return done

@@ -60,6 +60,7 @@ def run(config: Config, *, volatile: bool = False, reload: Callable[[], Config] 
         if config.mountpoint is not None and not _mounted(config.mountpoint, notifier):
             return OK
         store_root.prepare(config.root, volatile=volatile, reader_group=config.reader_group)
+        journal.refuse_newer(config.root / f"node={config.node}" / "journal")
         with store_root.lock(config.root, config.node, "collect"):
             again = _collect(config, notifier, asked)
         if not again:

@@ -18,6 +18,7 @@ import re
 import struct
 import uuid
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasacct import __version__
+from nasacct.errors import DATA, NasacctError
 from nasacct.store import journal_rows
 from nasacct.store.frame import Batch, Frame, Instant, Rows, Subject
 from nasacct.store.schema import STREAMS
@@ -115,6 +117,25 @@ def files(folder: Path) -> list[Path]:
         return sorted(p for p in folder.iterdir() if _NAME.fullmatch(p.name))
     except FileNotFoundError:
         return []
+
+
+def refuse_newer(folder: Path) -> None:
+    """NasacctError when a file of the folder is of a version that this program does not know; only heads are read.
+
+    What is damaged or cannot be read now is left for whoever reads all of it.
+    """
+    with suppress(OSError):
+        for path in files(folder):
+            with suppress(OSError, ValueError, KeyError, TypeError), path.open("rb") as file:
+                start = file.read(len(MAGIC) + _FRAME.size + _LENGTH.size)
+                (size,) = _LENGTH.unpack(start[-_LENGTH.size :])
+                said = json.loads(file.read(min(size, MAX_FRAME)).decode("utf-8", "surrogateescape"))
+                if start.startswith(MAGIC) and said["nasacct_journal"] > VERSION:
+                    raise NasacctError(_newer(path, said), DATA)
+
+
+def _newer(path: Path, head: dict[str, Any]) -> str:
+    return f"{path}: written by a newer nasacct ({head['version']}); upgrade this one to read it"
 
 
 def number_of(path: Path) -> int:
@@ -208,8 +229,7 @@ def read(path: Path) -> Journal:
     try:
         header, parts, offset = _unpack(data, offset)
         if header["nasacct_journal"] > VERSION:
-            by = header["version"]
-            raise NewerJournalError(f"{path}: written by a newer nasacct ({by}); upgrade this one to read it")
+            raise NewerJournalError(_newer(path, header))
         journal = _decode_head(path.name, number_of(path), header, parts)
     except _DamagedError as err:
         raise JournalError(f"{path}: the head is damaged ({err})") from None

@@ -25,6 +25,7 @@ from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, compact
 from nasacct.store.copies import copied
 from nasacct.store.expiry import GRACE_S, Rules, clean, expire_old, expire_replaced, newest_day, rotate
+from nasacct.store.newer import refuse_newer
 from nasacct.store.parts import consume
 from nasacct.store.rollups import roll
 from nasacct.store.schema import STREAMS
@@ -74,6 +75,7 @@ def run(config: Config, *, once: bool = False) -> int:
             mine = {config.node: there[config.node]} if config.node in there else own or there if once else {}
             for node, tree in mine.items():
                 if node not in held:
+                    refuse_newer(tree)
                     locks.enter_context(store_root.lock(root, node, "keep"))
                     held[node] = tree
                     clean(tree)

@@ -13,6 +13,7 @@ from nasacct.store import root as store_root
 from nasacct.store.copies import copied
 from nasacct.store.expiry import clean, folders
 from nasacct.store.keep import idle, merge
+from nasacct.store.newer import refuse_newer
 from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree, trees
 
@@ -55,6 +56,7 @@ def tidy(root: Path, node: str | None = None) -> list[Tidied]:
 
 
 def _tidy(root: Path, tree: Tree) -> Tidied:
+    refuse_newer(tree)
     with store_root.lock(root, tree.node, "keep"):
         clean(tree)
         before = _amount(tree)

@@ -1,0 +1,25 @@
+"""What a later version wrote: found before the first byte is written, so that nothing of it is ever half understood."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from nasacct.store import journal
+from nasacct.store.segments import SegmentError, footer, named
+
+if TYPE_CHECKING:
+    from nasacct.store.tree import Tree
+
+
+def refuse_newer(tree: Tree) -> None:
+    """NasacctError when the tree holds a journal file or a segment of a version that this program does not know.
+
+    What cannot be read, now or at all, is somebody else's to tell.
+    """
+    journal.refuse_newer(tree.journal)
+    for relation in (*tree.relations(), *tree.rollups()):
+        with suppress(OSError):
+            for segment in filter(None, map(named, relation.folder.iterdir())):
+                with suppress(SegmentError, OSError):
+                    footer(segment)
