@@ -145,7 +145,9 @@ def plain(text: str) -> str:
 
 
 def _names(column: Column) -> list[str]:
-    return [column.key, f"{column.key}_max", f"{column.key}_quality"] if column.bounded else [column.key]
+    if not column.bounded:
+        return [column.key]
+    return [column.key, *(f"{column.key}_{what}" for what in ("max", "unknown", "quality"))]
 
 
 def _value(value: Any) -> Any:

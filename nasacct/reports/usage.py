@@ -35,9 +35,10 @@ def usage(
     zone: tzinfo = UTC,
     server: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows with the key `by`, `from`, `to` (UTC), per measure M: `M`, `M_max`, `M_quality`, and `quality`, the worst.
+    """Rows with the key `by`, `from`, `to` (UTC), and of every measure M `M`, `M_max`, `M_unknown` and `M_quality`.
 
-    `as_of` is up to when what is here of the row's node reaches.
+    `M_unknown` is how many parts have no value or no bound, `quality` the worst one, `as_of` up to when what is here of
+    the row's node reaches.
 
     The measures are read_bytes, written_bytes, received_bytes, sent_bytes, calls. One row for each server or node, or
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.

@@ -87,6 +87,8 @@ class Seen:
             # some operations and times have names that are words of SQL
             schema = self.table().schema
             columns = ", ".join(f'"{name}"' for name in schema.names)
+            if not self.view.readings:
+                columns += _unknown(self.view.stream)
             kind = "readings" if self.view.readings else "usage"
             return _template(kind).format(columns=columns, source=self._rows())
         length = STEPS[self.view.step] * 1_000_000
@@ -129,6 +131,13 @@ def _sums(stream: Stream) -> dict[str, str]:
     bounded = [f'coalesce("{m.name}_more" > 0, false)' for m in stream.usage if m.bounded]
     keys = "".join(f'"{key}", ' for key in stream.keys)
     return {"sums": ",\n       ".join(sums), "long": " OR ".join(bounded) or "false", "keys": keys}
+
+
+@cache
+def _unknown(stream: Stream) -> str:
+    """Of each bounded measure the column that says whether its part is unknown, as the cells count them."""
+    names = [m.name for m in stream.usage if m.bounded]
+    return "".join(f', CAST("{n}" IS NULL OR "{n}_more" IS NULL AS BIGINT) AS "{n}_unknown"' for n in names)
 
 
 @cache

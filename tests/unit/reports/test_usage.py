@@ -43,7 +43,7 @@ def test_a_row_has_what_scripts_rely_on(store):
     """What the row is about, from when to when, and of every measure its value, its bound and how well it is known."""
     rows = usage.usage(store, "server")
     assert [row["server"] for row in rows] == ["srv1", "srv2"]
-    names = [n for m in MEASURES for n in (m, f"{m}_max", f"{m}_quality")]
+    names = [n for m in MEASURES for n in (m, f"{m}_max", f"{m}_unknown", f"{m}_quality")]
     assert list(rows[0]) == ["server", "node", "from", "to", *names, "quality", "as_of"]
     assert (iso(rows[0]["from"]), iso(rows[0]["to"])) == ("2026-11-23T10:00:00Z", "2026-11-23T10:01:00Z")
     assert json.dumps([v for k, v in rows[0].items() if k not in ("from", "to", "as_of")])
