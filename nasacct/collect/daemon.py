@@ -18,6 +18,7 @@ from nasacct.collect.rehearsal import Rehearsal
 from nasacct.errors import OK, NasacctError, of_os
 from nasacct.store import journal
 from nasacct.store import root as store_root
+from nasacct.store.journal_ring import Ring
 from nasacct.store.journal_writer import JournalWriter
 from nasacct.store.standing import Standing
 
@@ -89,6 +90,8 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
     )
     minutes, ring = config.store.journal_minutes, config.store.ring_mib
     writer = JournalWriter(folder, origin, standing, number=number, file_s=minutes * 60, ring_bytes=ring << 20)
+    where = config.store.ring_dir
+    mirror = Ring(writer, where, after_s=config.interval_s) if where is not None else None
     with Collector(config, machine, writer.put, standing) as collector:
         ready = False
         again = False
@@ -117,8 +120,12 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
         collector.tick()
         if not again:
             notifier.send("STOPPING=1")
-        if not writer.close(FLUSH_S):
-            log.error("ended with %d cycles not on the disk: %s", writer.waiting, writer.trouble)
+        lost = 0 if writer.close(FLUSH_S) else writer.waiting
+        if mirror is not None:
+            mirror.close()
+        if lost:
+            why = writer.trouble or f"{folder} has taken nothing for {time.monotonic() - writer.since:.0f} s"
+            log.error("ended with %d cycles not on the disk: %s", lost, why)
     return again
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nasacct.store import journal
@@ -32,10 +34,20 @@ DEFAULT_FILE_S = 900
 RETRY_S = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Frames that wait, the oldest first: for how many `seconds`, and after which next file's number and last frame."""
+
+    seconds: float
+    after: tuple[int, int]
+    frames: tuple[Frame, ...]
+
+
 class JournalWriter:
     """The one writer of a node's journal folder.
 
-    `trouble` is why nothing can be written at present, `fault` an error of this program that ended the thread.
+    `trouble` is why nothing can be written at present, `fault` an error of this program that ended the thread,
+    `since` the monotonic time from which on a frame has waited without any getting to the disk.
     `standing` is what stood when the run began (taken over, and kept current). `ring_bytes` bounds the frames that
     wait for the disk; `file_s` is how long, by the frames' own CLOCK_BOOTTIME, a file is written before the next.
     """
@@ -58,6 +70,7 @@ class JournalWriter:
         self.merged = 0
         self.bytes_written = 0
         self.synced_seq = 0
+        self.since = 0.0
         self._number = number
         self._waiting: deque[Frame] = deque()
         self._held_bytes = 0
@@ -72,6 +85,8 @@ class JournalWriter:
     def put(self, frame: Frame) -> None:
         """Hand over a frame. Never blocks and never fails."""
         with self._changed:
+            if not self._waiting:
+                self.since = time.monotonic()
             self._waiting.append(frame)
             self._held_bytes += frame.nbytes
             # the first may be in the writer's hands, and the last is the newest: those between give way
@@ -107,6 +122,12 @@ class JournalWriter:
         """Frames not yet on the disk."""
         return len(self._waiting)
 
+    def stalled(self) -> Stalled:
+        """What waits now, and on which state of the disk it builds."""
+        with self._changed:
+            since = time.monotonic() - self.since if self._waiting else 0.0
+            return Stalled(since, (self._number, self.synced_seq), tuple(self._waiting))
+
     def _run(self) -> None:
         try:
             self._work()
@@ -129,6 +150,9 @@ class JournalWriter:
                 continue
             self.trouble = None
             with self._changed:
+                # only what is on the disk stands: a new file's head must never claim more
+                self.standing.apply(frame)
+                self.synced_seq, self.since = frame.seq, time.monotonic()
                 self._waiting.popleft()
                 self._held_bytes -= frame.nbytes
                 self._changed.notify_all()
@@ -141,23 +165,23 @@ class JournalWriter:
         data = journal.encode_frame(frame)
         _write_all(self._fd, data)
         os.fdatasync(self._fd)
-        # only what is on the disk stands: a new file's head must never claim more
-        self.standing.apply(frame)
         self.bytes_written += len(data)
-        self.synced_seq = frame.seq
 
     def _open(self, frame: Frame) -> None:
-        name = journal.file_name(self._number, frame.at, self.origin.run)
+        path = self.folder / journal.file_name(self._number, frame.at, self.origin.run)
+        # without its head it is no journal file, so it gets its name when the head is on the disk
+        temporary = self.folder / ".head.tmp"
         head = journal.encode_head(self.origin, frame.seq, frame.at, self.standing)
-        fd = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         # a number is used once, also when the file it names could not be begun
         self._number += 1
         try:
             _write_all(fd, head)
             os.fsync(fd)
+            temporary.rename(path)
         except OSError:
             os.close(fd)
-            (self.folder / name).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         self._fd, self._opened_ns, self._rotate = fd, frame.at.boot_ns, False
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from nasacct.errors import DATA, NO_INPUT, NasacctError, not_now
+from nasacct.errors import DATA, NO_INPUT, NasacctError, not_now, of_os
 from nasacct.store import journal
 from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, day_of
@@ -60,7 +60,10 @@ class Warehouse:
 
     def trees(self) -> list[Tree]:
         """The trees of the nodes that this warehouse asks."""
-        found = trees(self.root)
+        try:
+            found = trees(self.root)
+        except OSError as error:
+            raise of_os(error, f"reading the store {self.root}") from None
         if self.node is None:
             return found
         mine = [tree for tree in found if tree.node == self.node]
