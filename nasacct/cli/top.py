@@ -92,7 +92,7 @@ def top(
     from nasacct.reports.top import ask
     from nasacct.store.warehouse import Warehouse
 
-    warehouse = Warehouse(settings.root, node)
+    warehouse = Warehouse(settings.root, node, ring=settings.store.ring_dir)
 
     def look() -> "Top":
         return ask(warehouse, window_s=window_s, sort=sort.value)

@@ -80,7 +80,7 @@ def usage(
         return
     from nasacct.reports.usage import usage as ask
 
-    rows = ask(settings.root, by.value, first, last, step, zone, server)
+    rows = ask(settings.root, by.value, first, last, step, zone, server, settings.store.ring_dir)
     columns = [Column(by.value, by.value.upper())]
     if by is By.server and len({row["node"] for row in rows}) > 1:
         columns.insert(0, Column("node", "NODE"))

@@ -143,6 +143,9 @@ class Store(Table):
 
     journal_minutes: int = Field(default=15, description="a whole number of minutes from 1 to 60", ge=1, le=60)
     ring_mib: int = Field(default=32, description="a whole number of MiB from 1 to 1024", ge=1, le=1024)
+    ring_dir: AbsolutePath | None = Field(
+        default=Path("/run/nasacct"), description="a directory on a file system in memory", strict=False
+    )
     readings_days: int = Field(default=40, description="a whole number of days from 1 to 100", ge=1, le=100)
     readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import levels, steps
 from nasacct.reports.questions import question
+from nasacct.store.journal_ring import RING
 from nasacct.store.views import EVER
 from nasacct.store.warehouse import Warehouse
 
@@ -34,6 +35,7 @@ def usage(
     step: str | None = None,
     zone: tzinfo = UTC,
     server: str | None = None,
+    ring: Path | None = RING,
 ) -> list[dict[str, Any]]:
     """Rows with the key `by`, `from`, `to` (UTC), and of every measure M `M`, `M_max`, `M_unknown` and `M_quality`.
 
@@ -46,7 +48,7 @@ def usage(
     read is told in the log.
     NasacctError when there is no store, or the span or the step is none.
     """
-    warehouse = Warehouse(root)
+    warehouse = Warehouse(root, ring=ring)
     table = ask(warehouse, by, since, until, step, zone, server)
     reached = warehouse.up_to()
     for trouble in warehouse.trouble:

@@ -21,6 +21,7 @@ from nasacct.store import journal
 from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, day_of
 from nasacct.store.engine import DuckEngine, Engine, EngineError
+from nasacct.store.journal_ring import RING, mirrored
 from nasacct.store.journal_spans import Spans
 from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError, named
@@ -45,11 +46,15 @@ class Warehouse:
     """The store at `root`, or one `node` of it. May be asked by several threads; meant to live long.
 
     `trouble` tells, after each query, what could not be read and is therefore missing from its answer.
+    What a collector on this machine mirrors below `ring`, because its disk does not take it, is in the answers.
     Raises NasacctError when there is no store, or none of that node.
     """
 
-    def __init__(self, root: Path, node: str | None = None, engine: Engine | None = None) -> None:
+    def __init__(
+        self, root: Path, node: str | None = None, engine: Engine | None = None, ring: Path | None = RING
+    ) -> None:
         self.root, self.node = store_root.existing(root).absolute(), node
+        self.ring = ring
         self.engine = engine or DuckEngine(self.root)
         self.trouble: list[str] = []
         self._tails: dict[Tree, Tail] = {}
@@ -115,7 +120,7 @@ class Warehouse:
             return [self]
         for tree in self.trees():
             if tree.node not in self._nodes:
-                self._nodes[tree.node] = Warehouse(self.root, tree.node, self.engine)
+                self._nodes[tree.node] = Warehouse(self.root, tree.node, self.engine, self.ring)
         return [self._nodes[tree.node] for tree in self.trees()]
 
     def newest(self, views: Sequence[str]) -> datetime | None:
@@ -208,6 +213,7 @@ class Warehouse:
         trouble: list[str] = []
         try:
             paths = journal.files(tree.journal)
+            paths += mirrored(self.ring, tree.journal, paths)
         except OSError as error:
             paths = []
             trouble.append(not_now(error))
