@@ -421,7 +421,7 @@ def main():
                     kill=name != "a late part",
                     forever=name != "a late part",
                     # what only reads leaves nothing behind; the first step has every place that opens a file
-                    steps={calls.OPEN: 1 if name == "parts and hours" else 5, calls.READ: 10},
+                    steps={calls.OPEN: 1 if name == "parts and hours" else 10, calls.READ: 20},
                 )
             following = folder / f"after {name}"
             shutil.copytree(template, following)

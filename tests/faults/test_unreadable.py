@@ -21,7 +21,7 @@ from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 
 AT_ONCE = Rules({"readings": 40, "usage": 400}, grace_s=-1e12)
-LATER = datetime(2026, 11, 25, tzinfo=UTC).timestamp()
+LATER = datetime(2026, 11, 26, tzinfo=UTC).timestamp()
 #: Neither root's rights nor anybody else's: files of others with mode 0600 are refused.
 POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c"]
 ASK = """
