@@ -35,13 +35,16 @@ def check(
 ) -> int:
     """Say what is wrong with the store, and in which file.
 
-    Reads every file whole and compares what was made of others with these. Runs beside the collector and the keeper,
-    and on a copy. Writes nothing without --repair, for which no keeper may run. Ends with 1 when something is wrong.
+    Reads every file whole, at the lowest priority, and compares what was made of others with these. Runs beside the
+    collector and the keeper, and on a copy. Writes nothing without --repair, for which no keeper may run. Ends with 1
+    when something is wrong.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
     from nasacct.store.check.whole import check as examine
+    from nasacct.store.keep import idle
 
+    idle()
     done = _mended(settings) if mend else []
     report = examine(settings.root)
     rows = [_row(settings.root, finding) for finding in (*done, *report.findings)]

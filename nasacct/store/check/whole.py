@@ -87,9 +87,16 @@ def of_tree(tree: Tree, report: Report) -> None:
     if any(f.kind == "missing" for f in compared) and _runs(tree, "keep"):
         # it may just have been being made
         compared = [f for f in _compared(tree, bad) if f in compared]
-    # what a keeper is writing now is not left over, and what it replaced meanwhile is no fault of the store
-    kept = _runs(tree, "keep")
-    report.add([f for f in (*found, *compared) if os.path.lexists(f.path) and not (f.kind == "leftover" and kept)])
+    # what is being written now is not left over, and what was replaced meanwhile is no fault of the store
+    written = {role: _runs(tree, role) for role in ("collect", "keep")}
+    report.add(
+        [
+            f
+            for f in (*found, *compared)
+            if os.path.lexists(f.path)
+            and not (f.kind == "leftover" and written["collect" if f.path.parent == tree.journal else "keep"])
+        ]
+    )
 
 
 def _compared(tree: Tree, bad: dict[Path, str]) -> Iterator[Finding]:

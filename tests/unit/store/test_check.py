@@ -94,6 +94,8 @@ def test_what_a_collector_is_writing_is_no_fault(states, tmp_path):
     newest = journal.files(Tree(store, "nas1").journal)[-1]
     newest.write_bytes(newest.read_bytes()[:-3])
     assert faults(store) == [("torn", newest.name)]
+    (newest.parent / ".head.tmp").write_bytes(b"NASJ1")
+    assert ("leftover", ".head.tmp") in faults(store)
     with root.lock(store, "nas1", "collect"):
         assert faults(store) == []
 
