@@ -15,7 +15,7 @@ from shim import environment
 MEMORY = Path("/dev/shm")
 
 
-@pytest.mark.parametrize("what", ["collect"])
+@pytest.mark.parametrize("what", ["collect", "keep", "ask"])
 def test_no_failing_call_costs_a_byte(shim, what, capsys):
     """No acknowledged frame is lost, nothing counts twice, readers answer right, the next run makes up for it."""
     folder = tempfile.mkdtemp(prefix="nasacct-sweep-", dir=MEMORY if MEMORY.is_dir() else None)
@@ -29,7 +29,7 @@ def test_no_failing_call_costs_a_byte(shim, what, capsys):
             capture_output=True,
             text=True,
             check=False,
-            timeout=900,
+            timeout=2400,
         )
     finally:
         shutil.rmtree(folder)
