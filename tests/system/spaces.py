@@ -4,7 +4,9 @@ import contextlib
 import itertools
 import os
 import re
+import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,31 @@ def eventually(condition, within_s=10):
             pytest.fail(f"not within {within_s} s: {condition.__doc__ or condition}")
         time.sleep(0.005)
     return value
+
+
+def talk(space, size):
+    """Move `size` bytes of payload by TCP from the host into the namespace, and half as many back."""
+
+    def listen():
+        return socket.create_server((space.address, 4000))
+
+    with namespaces.inside(space.path, listen) as server:
+
+        def serve():
+            with server.accept()[0] as peer:
+                left = size
+                while left:
+                    left -= len(peer.recv(min(left, 1 << 16)))
+                peer.sendall(bytes(size // 2))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with socket.create_connection((space.address, 4000)) as client:
+            client.sendall(bytes(size))
+            left = size // 2
+            while left:
+                left -= len(client.recv(min(left, 1 << 16)))
+        thread.join()
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,15 @@ class Space:
 
         return namespaces.inside(self.path, read)
 
+    def host_view(self):
+        """(received bytes, sent bytes) of the server, as the host's end has them."""
+        statistics = Path("/sys/class/net", self.link, "statistics")
+        return tuple(int((statistics / name).read_text()) for name in ("tx_bytes", "rx_bytes"))
+
+    def gone(self):
+        """Whether the host's end is there no more."""
+        return not Path("/sys/class/net", self.link).exists()
+
 
 class World:
     """Makes namespaces and takes them away."""
@@ -80,6 +116,11 @@ class World:
     def spaces(self, count=1, *, addresses=False):
         """So many namespaces with a veth each, up at both ends, in one run of ip(8)."""
         made = [self.nothing() for _ in range(count)]
+        self.make(*made, addresses=addresses)
+        return made
+
+    def make(self, *made, addresses=False):
+        """Make namespaces of these names."""
         ip(*(f"netns add {s.name}" for s in made))
         for space in made:
             namespaces.inside(space.path, _without_ipv6)
@@ -95,7 +136,6 @@ class World:
                 subprocess.run(
                     ["ip", "-n", space.name, "address", "add", f"{space.address}/30", "dev", "eth0"], check=True
                 )
-        return made
 
     def nothing(self):
         """Names for a namespace that is not made."""

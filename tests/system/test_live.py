@@ -6,14 +6,13 @@ import os
 import resource
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import spaces
-from spaces import eventually, ip
+from spaces import eventually, ip, talk
 
 from nasacct.collect import link_events, namespaces
 from nasacct.collect.daemon import Collector
@@ -98,31 +97,6 @@ def sleeping(*command):
 def other_end(values):
     """What the veth's other end counts: received is sent."""
     return values[1], values[0], values[3], values[2]
-
-
-def talk(space, size):
-    """Move `size` bytes of payload by TCP from the host into the namespace, and half as many back."""
-
-    def listen():
-        return socket.create_server((space.address, 4000))
-
-    with namespaces.inside(space.path, listen) as server:
-
-        def serve():
-            with server.accept()[0] as peer:
-                left = size
-                while left:
-                    left -= len(peer.recv(min(left, 1 << 16)))
-                peer.sendall(bytes(size // 2))
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        with socket.create_connection((space.address, 4000)) as client:
-            client.sendall(bytes(size))
-            left = size // 2
-            while left:
-                left -= len(client.recv(min(left, 1 << 16)))
-        thread.join()
 
 
 @pytest.fixture
