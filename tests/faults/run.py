@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from faults.truth import LINK
 
 from nasacct.collect import observer
 from nasacct.collect.collector import Collector
@@ -16,6 +17,7 @@ from nasacct.store import journal
 from nasacct.store.journal_writer import JournalWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from faults.disk import Disk
@@ -30,40 +32,34 @@ INTERVAL_S = 10
 RING = 12_000
 
 
-@dataclass
-class Origin:
-    """What the daemon would ask this machine."""
-
-    host: Host
-    run: str
-
-    def made(self, link: int) -> journal.Origin:
-        host = self.host
-        return journal.Origin(host.node, host.boot_id, self.run, host.kernel, "0", INTERVAL_S * 10**9, link)
-
-
 class Simulated(Collector):
     """The collector as it is, but for the machine and the watch, which are simulated."""
 
-    def __init__(self, host: Host, take, standing: Standing) -> None:
-        self.machine, self.watch, self.take = host, host.watch, take
+    def __init__(self, host: Host, take, standing: Standing, saw: Callable[[Listing], None]) -> None:
+        self.machine, self.watch, self.take, self.saw = host, host.watch, take, saw
         self._listing, self._listed_at = None, 0.0
         self.sampler = Sampler(host, standing, lambda admit: [Nfsd(admit), Links(admit)], deadline_s=60)
         self._finals = Finals(self.sampler)
+
+    def cycle(self, listing: Listing) -> None:
+        super().cycle(listing)
+        self.saw(listing)
 
     def close(self) -> None:
         self.sampler.end()
 
 
 class Run:
-    """From a start of the collector to its end. `polled` are the moments at which everything was read."""
+    """From a start of the collector to its end; `saw` is told of the listing of each cycle."""
 
-    def __init__(self, host: Host, disk: Disk, folder: Path, run: str, link: int, *, minutes: int) -> None:
+    def __init__(
+        self, host: Host, disk: Disk, folder: Path, run: str, *, minutes: int, saw: Callable[[Listing], None]
+    ) -> None:
         self.host, self.disk, self.folder = host, disk, folder
         standing, number = recover(folder)
-        origin = Origin(host, run).made(link)
+        origin = journal.Origin(host.node, host.boot_id, run, host.kernel, "0", INTERVAL_S * 10**9, LINK)
         self.writer = JournalWriter(folder, origin, standing, number=number, file_s=minutes * 60, ring_bytes=RING)
-        self.collector = Simulated(host, self._put, standing)
+        self.collector = Simulated(host, self._put, standing, saw)
 
     def tick(self) -> None:
         """One cycle, and what the watch told before it."""
@@ -99,8 +95,3 @@ class Run:
         self.collector.close()
         self.disk.becomes("sound")
         self.disk.fuse = None
-
-
-def listing_of(run: Run) -> Listing | None:
-    """Whom the collector knows at present."""
-    return run.collector._listing

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from faults.run import INTERVAL_S, Run, listing_of
+from faults.run import INTERVAL_S, Run
 from faults.schedule import SERVERS
 from faults.truth import LINK, LINKS, NFSD, SECOND, Host
 
 from nasacct.collect.sampler import OVERLOOKED_NS
 from nasacct.store import journal
 from nasacct.store.keep import Rules, keep
+from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from faults.disk import Disk
     from faults.schedule import Schedule
     from faults.truth import Life
+
+    from nasacct.collect.machine import Listing
 
 #: Times of the keeper: none of the days in a schedule is over, or all of them.
 EARLY_S, LATE_S = 0.0, 4e9
@@ -73,7 +77,12 @@ class Story:
         self.host.watch.followed.clear()
         self.runs += 1
         self.run = Run(
-            self.host, self.disk, self.tree.journal, f"{self.runs:08x}" + "0" * 24, LINK, minutes=self.minutes
+            self.host,
+            self.disk,
+            self.tree.journal,
+            f"{self.runs:08x}" + "0" * 24,
+            minutes=self.minutes,
+            saw=self.saw,
         )
         self.tick()
 
@@ -81,24 +90,22 @@ class Story:
         """One cycle; who is read in it is remembered for those who poll."""
         assert self.run is not None
         self.run.tick()
-        listing = listing_of(self.run)
         now = self.host.real
-        if self.host.host_wide:
-            self.see_host(bool(listing.servers), now)
         for life in self.host.alive():
             if life.shown and life.server.name not in self.host.hidden and life.server.epoch not in self.host.broken:
                 for measure in LINKS if self.host.host_wide else NFSD + LINKS:
                     value = life.flows[measure].at(now)
                     self.polled.setdefault((life.server.name, measure), []).append((now, value))
 
-    def see_host(self, servers: bool, now: int) -> None:
+    def saw(self, listing: Listing) -> None:
         """A kernel that counts for the whole host is known by its servers only: what was before them is history."""
-        boot = self.host.boot_id
+        boot, now, servers = self.host.boot_id, self.host.real, listing.servers
         late = now - self.host.booted > OVERLOOKED_NS
         if not servers:
-            self.host_late[boot] = late or self.host_late.get(boot, False)
+            self.host_late[boot] = late
         elif boot not in self.host_from:
-            known = self.host.boots > 1 and not self.host_late.get(boot, False)
+            # born at the boot, and so after a listing of an earlier one, or at about the time of one without servers
+            known = not self.host_late.get(boot, self.host.boots == 1)
             self.host_from[boot] = 0 if known else now
 
     def pass_time(self, seconds: float, load: int) -> None:
@@ -309,6 +316,63 @@ class Story:
 
     def rotate(self) -> None:
         self.run.writer.rotate()
+
+    def damage(self, which: int, where: int, frames: bool) -> None:
+        """A bit flips in a journal file that was not kept yet: in its frames, or in its head."""
+        path = self.unkept(which)
+        if path is None:
+            return
+        data = bytearray(path.read_bytes())
+        ends = frame_ends(data)
+        surely = SURELY if journal.number_of(path) == 1 else 0
+        low, high = (ends[min(surely, len(ends) - 1)], len(data)) if frames or surely else (0, ends[0])
+        if low == high:
+            return
+        data[low + where % (high - low)] ^= 1 << where % 8
+        path.write_bytes(data)
+        self.lost(path, "bit flip in a frame" if frames or surely else "bit flip in a head")
+
+    def wreck(self, which: int, cut: int) -> None:
+        """A journal file that was not kept yet is no journal any more, or ends in its head."""
+        path = self.unkept(which)
+        if path is not None and journal.number_of(path) > 1:
+            path.write_bytes(b"no journal" if cut % 2 else path.read_bytes()[: cut % 400])
+            self.lost(path, "journal file wrecked")
+
+    def unkept(self, which: int) -> Path | None:
+        """One of the journal files that will not be written to any more and that no segment replaces."""
+        self.trace()
+        replaced = {name for relation in self.tree.relations() for name in shelf(relation.folder).replaced}
+        there = [p for p in journal.files(self.tree.journal)[:-1] if p.name not in replaced]
+        return there[which % len(there)] if there else None
+
+    def lost(self, path: Path, what: str) -> None:
+        """What only this file told is left nowhere."""
+        self.faults[what] += 1
+        self.traced[path.name] = epochs_in(path) if path.exists() else set()
+
+    def copy_segment(self, which: int) -> None:
+        """A segment lies there a second time, under another name."""
+        found = sorted(self.tree.folder.glob("usage/*/*.parquet"))
+        if found:
+            path = found[which % len(found)]
+            digest = f"{which:016x}"
+            shutil.copyfile(path, path.with_name(f"{path.stem.rpartition('-')[0]}-{digest}.parquet"))
+            self.faults["segment copied under another name"] += 1
+
+    def two_keepers(self, over: bool) -> None:
+        """Two copies of the store are kept, each by its own keeper, and become one again."""
+        self.trace()
+        copy = self.root.with_name(f"{self.root.name}-copy")
+        shutil.copytree(self.root, copy)
+        rules = Rules({"readings": 40, "usage": 400}, 1e12)
+        for tree in (self.tree, Tree(copy, self.host.node)):
+            keep(tree, LATE_S if over else EARLY_S, rules)
+        for path in copy.rglob("*.parquet"):
+            mine = self.root / path.relative_to(copy)
+            mine.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(mine)
+        shutil.rmtree(copy)
 
     def keep(self, over: bool, drop: bool) -> None:
         """The keeper runs, before or after the days are over; readings are kept or dropped at once."""
