@@ -185,6 +185,21 @@ def test_a_listing_of_an_earlier_boot_stays_one(made):
     assert births(sampler.cycle(NOBODY)) == {"sda": 900 * SECOND}
 
 
+def test_a_source_that_was_switched_off_goes_on_where_it_was(made):
+    """A run without it changes nothing: who is still there is no birth, who came meanwhile counts from its zero."""
+    first, disks = made()
+    standing = Standing()
+    disks.world = {"sda": 5}
+    frame = first.cycle(NOBODY)
+    standing.apply(frame)
+    without = Sampler(Clock(), standing, lambda admit: [])
+    standing.apply(without.cycle(NOBODY))
+    without.end()
+    again, disks = made(standing)
+    disks.world = {"sda": 7 * 10**12, "sdb": 4}
+    assert births(again.cycle(NOBODY)) == {"sdb": frame.batches[0].at.wall_ns}
+
+
 def test_a_run_goes_on_where_the_last_ended(made):
     """What stood keeps its sid and is no birth; what is new was born after the last run's listing; the rest ended."""
     first, disks = made()

@@ -74,20 +74,73 @@ def test_growth_in_the_last_instant_counts(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize("days", [-30, 30])
-def test_steps_reach_over_a_stepped_clock(tmp_path, days, kept):
-    """Neither end of the data need be in the first or the last file, nor in the journal's tail."""
+@pytest.mark.parametrize("seconds", [-1, 1, -3600, -30 * 86_400, 30 * 86_400, 3653 * 86_400])
+def test_steps_reach_over_a_stepped_clock(tmp_path, seconds, kept):
+    """A leap second, an hour, a month, ten years: no byte goes, no row ends before it begins, all steps are answered.
+
+    Neither end of the data need be in the first or the last file, nor in the journal's tail.
+    """
     recorder = Recorder(tmp_path)
     server = recorder.thing("nfsd", server="srv1")
     for i in range(4):
         if i == 2:
             recorder.rotate()
-            recorder.now = Instant(recorder.now.wall_ns + days * 86_400 * 10**9, recorder.now.boot_ns)
+            recorder.now = Instant(recorder.now.wall_ns + seconds * 10**9, recorder.now.boot_ns)
         recorder.cycle({server: {"read_bytes": 100 * i}})
     if kept:
         assert keep(Tree(tmp_path, "nas1"), 4e9, Rules({"readings": 40, "usage": 400})) == 0
-    rows = usage.usage(tmp_path, step="1h")
+    rows = usage.usage(tmp_path, step="1h" if abs(seconds) < 10**8 else "1d")
     assert sum(row["read_bytes"] or 0 for row in rows) == 300
+    lengths = Warehouse(tmp_path).query("SELECT t1_us - t0_us AS us FROM nfsd", views=["nfsd"])
+    assert {row["us"] for row in lengths.to_pylist()} == {10_000_000}
+
+
+@pytest.mark.parametrize(
+    ("start", "hours"), [("2026-03-28T12:00", 23), ("2026-10-24T12:00", 25), ("2026-02-27T12:00", 24)]
+)
+def test_days_of_a_zone_add_up(tmp_path, start, hours):
+    """Over the days on which the clock is put forward or back, and over the end of a month, days sum to the whole."""
+    recorder = Recorder(tmp_path, start=f"{start}:00+00:00", interval_s=300)
+    server = recorder.thing("nfsd", server="srv1")
+    for i in range(3 * 288 + 1):
+        recorder.cycle({server: {"read_bytes": 7 * i * i}})
+    prague = ZoneInfo("Europe/Prague")
+    rows = usage.usage(tmp_path, step="1d", zone=prague)
+    assert sum(row["read_bytes"] for row in rows) == 7 * (3 * 288) ** 2
+    assert [(row["to"] - row["from"]) / timedelta(hours=1) for row in rows[1:3]] == [hours, 24]
+    assert all(row["read_bytes_quality"] == "exact" for row in rows)
+    for row in rows[1:]:
+        assert row["from"].astimezone(prague).timetz().isoformat()[:5] == "00:00"
+
+
+@pytest.mark.parametrize("late", [0, 150, 400])
+def test_a_reboot_loses_nothing_however_late_who_comes_back(tmp_path, late):
+    """Three hundred servers come back over minutes; the collector, whenever it comes, counts each from its own zero.
+
+    What the old ones moved in the end is unknown, and bounded.
+    """
+    recorder = Recorder(tmp_path, link_bytes_s=10**9)
+    old = [recorder.thing("nfsd", server=f"srv{i}") for i in range(300)]
+    recorder.cycle({thing: {"read_bytes": 10**12} for thing in old})
+    recorder.cycle({thing: {"read_bytes": 10**12 + 3} for thing in old})
+    recorder.restart()
+    recorder.boot_id = "second"
+    recorder.now = Instant(recorder.now.wall_ns + 60 * 10**9, 0)
+    new = [recorder.thing("nfsd", f"second/{i}", server=f"srv{i}") for i in range(300)]
+    for second in range(0, 320, 10):
+        recorder.wait(10)
+        if second >= late or second == 310:
+            recorder.cycle(
+                {thing: {"read_bytes": 1000 * (second - i) + 5} for i, thing in enumerate(new[:second])}, seconds=0
+            )
+    recorder.cycle({thing: {"read_bytes": 10**6 + i} for i, thing in enumerate(new)})
+    rows = usage.usage(tmp_path)
+    assert len(rows) == 300
+    for row in rows:
+        i = int(row["server"].removeprefix("srv"))
+        assert row["read_bytes"] == 3 + 10**6 + i
+        assert row["read_bytes_max"] - row["read_bytes"] >= 60 * 10**9
+        assert row["read_bytes_quality"] == "bounded"
 
 
 @pytest.mark.parametrize(
