@@ -24,7 +24,7 @@ from nasacct.store.engine import DuckEngine, Engine, EngineError
 from nasacct.store.journal_ring import RING, mirrored
 from nasacct.store.journal_spans import Spans
 from nasacct.store.segment_file import check
-from nasacct.store.segments import SegmentError, named
+from nasacct.store.segments import SegmentError, footer, named
 from nasacct.store.shelf import reaches, shelf
 from nasacct.store.tail import Tail
 from nasacct.store.tree import Tree, trees
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from nasacct.store.segments import Kind
+    from nasacct.store.segments import Kind, Segment
 
 #: µs of UTC after everything that a segment's name can say.
 _NEVER = 1 << 62
@@ -141,11 +141,14 @@ class Warehouse:
         kept = 0
         for tree in self.trees():
             for view in map(View.of, streams):
-                segments = filter(None, map(named, _listed(view.rows(tree).folder, [])))
-                sums = filter(None, map(named, _listed(tree.rollup("5m", view.stream).folder, [])))
-                first = min((day_of(s) for s in segments), default=None)
-                if first is not None and min((s.since for s in sums), default=first * DAY_S) < first * DAY_S:
-                    kept = max(kept, first * DAY_S * 1_000_000)
+                usage, sums = (
+                    min(filter(None, map(named, _listed(where, []))), key=lambda s: s.since, default=None)
+                    for where in (view.rows(tree).folder, tree.rollup("5m", view.stream).folder)
+                )
+                if sums is not None and usage is None:
+                    kept = EVER[1]
+                elif sums is not None and usage is not None and _begins(sums) < _begins(usage):
+                    kept = max(kept, day_of(usage) * DAY_S * 1_000_000)
         return kept
 
     def extent(self, streams: Sequence[str]) -> tuple[datetime, datetime] | None:
@@ -266,6 +269,14 @@ class Warehouse:
                     unread[segment.path] = not_now(error)
                     changed = True
         return changed
+
+
+def _begins(segment: Segment) -> str:
+    """The first journal file of which the segment was made; names grow with their numbers. Unreadable: ''."""
+    try:
+        return next((first for first, _ in footer(segment).journals.names), "")
+    except (SegmentError, OSError):
+        return ""
 
 
 def _listed(where: Path, trouble: list[str]) -> list[Path]:
