@@ -96,8 +96,8 @@ def _by_file(readings: Readings) -> Readings:
     begins = np.isin(readings.kind, (CARRY, ZERO))
     begins[0] = True
     begins[1:] |= readings.who[1:] != readings.who[:-1]
-    later = np.isin(readings.kind[1:], (READ, HELD))
-    begins[1:] |= readings.cycle[1:] < readings.cycle[:-1] + later
+    read = np.isin(readings.kind, (READ, HELD))
+    begins[1:] |= readings.cycle[1:] < readings.cycle[:-1] + (read[1:] & read[:-1])
     runs = np.cumsum(begins).astype(np.int32) - 1
     return replace(readings, who=runs, subjects=[readings.subjects[who] for who in readings.who[begins].tolist()])
 
