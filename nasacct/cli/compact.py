@@ -33,9 +33,11 @@ def compact(
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
     from nasacct.collect import logs
+    from nasacct.store.keep import idle
     from nasacct.store.tidying import tidy
 
     logs.begin()
+    idle()
     done = tidy(settings.root, node)
     rows = [
         {

@@ -7,7 +7,7 @@ source's own entry, so that "unchanged" is never mistaken for "not collected".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -130,18 +130,42 @@ class Frame:
 def merge(earlier: Frame, later: Frame) -> Frame:
     """One frame for two, when memory is short: resolution goes, bytes, births and finals stay.
 
-    Every row is an absolute reading, so of two ordinary readings of a subject the later one says all. A final row is
-    kept as the batch it came in.
+    Every row is an absolute reading, so of two ordinary readings of a subject the later one says all, and one that was
+    read later and had not changed was the same then. A final row is kept as the batch it came in. So is an ordinary one
+    whose subject could not be read later, or had ended: when it was taken says up to when it was true.
     """
-    batches: list[Batch] = []
+    finals = [b for b in (*earlier.batches, *later.batches) if b.listed is None]
+    gone = {s.sid for b in finals for s in b.ended}
+    gone |= {sid for b in finals for r in b.rows.values() if r.final for sid in r.sids.tolist()}
     pending = {b.source: b for b in earlier.batches if b.listed is not None}
-    batches += [b for b in earlier.batches if b.listed is None]
+    between = [b for b in earlier.batches if b.listed is None]
+    apart: list[Batch] = []
+    batches: list[Batch] = []
     for batch in later.batches:
         old = pending.pop(batch.source, None) if batch.listed is not None else None
-        batches.append(_merge_batches(old, batch) if old else batch)
+        if old is None:
+            batches.append(batch)
+            continue
+        last, rest = _split(old, gone | {s.sid for s in (*batch.failed, *batch.ended)})
+        apart += last
+        batches.append(_merge_batches(rest, batch))
     # a source that did not run later keeps its own entry, before those that did
-    batches[:0] = list(pending.values())
-    return Frame(later.seq, later.at, batches, earlier.births + later.births)
+    return Frame(later.seq, later.at, [*pending.values(), *apart, *between, *batches], earlier.births + later.births)
+
+
+def _split(batch: Batch, sids: set[int]) -> tuple[list[Batch], Batch]:
+    """The rows of these subjects as a batch that lists nobody, if there are any, and the batch without them."""
+    wanted = np.fromiter(sids, np.int32, len(sids))
+    taken: dict[str, Rows] = {}
+    left: dict[str, Rows] = {}
+    for stream, rows in batch.rows.items():
+        which = np.isin(rows.sids, wanted)
+        if which.any():
+            taken[stream] = Rows(rows.sids[which], rows.values[which], rows.final)
+        left[stream] = Rows(rows.sids[~which], rows.values[~which], rows.final)
+    if not taken:
+        return [], batch
+    return [Batch(batch.source, batch.at, None, rows=taken)], replace(batch, rows=left)
 
 
 def _merge_batches(old: Batch, new: Batch) -> Batch:

@@ -12,7 +12,7 @@ from nasacct.store import journal
 from nasacct.store import root as store_root
 from nasacct.store.copies import copied
 from nasacct.store.expiry import clean, folders
-from nasacct.store.keep import idle, merge
+from nasacct.store.keep import merge
 from nasacct.store.newer import refuse_newer
 from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree, trees
@@ -41,11 +41,10 @@ class Tidied:
 
 
 def tidy(root: Path, node: str | None = None) -> list[Tidied]:
-    """Merge what can be in the tree of `node`, or in every tree that is no copy, at the lowest priority.
+    """Merge what can be in the tree of `node`, or in every tree that is no copy.
 
     NasacctError when there is no store or no such node, when it is a copy, or when a keeper is at work on it.
     """
-    idle()
     store_root.existing(root)
     every = trees(root)
     chosen = [tree for tree in every if (tree.node == node if node else copied(tree.folder) is None)]

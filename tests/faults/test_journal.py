@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nasacct.store import journal, journal_readings, ledger
-from nasacct.store.frame import Batch, Frame, Instant, Rows, Subject
+from nasacct.store.frame import Batch, Frame, Instant, Rows, Subject, merge
 from nasacct.store.journal_writer import JournalWriter
 from nasacct.store.schema import DISKS
 from nasacct.store.standing import Standing
@@ -216,3 +216,18 @@ def test_growth_that_a_damaged_frame_held_is_counted(tmp_path, hit):
         # their births are lost, so their first reading is where counting begins
         expected = dict.fromkeys(expected, 0)
     assert {k: v[0] for k, v in sums(tmp_path).items()} == expected
+
+
+def test_a_merged_frame_says_of_nobody_what_was_not_read(tmp_path):
+    """Who could not be read later, or had ended, keeps the time of the reading; everybody else's is the later one."""
+    first, second, *_ = frames(2, subjects=5)
+    one, two = first.batches[0], second.batches[0]
+    ended, failed = one.listed[0], one.listed[1]
+    kept = np.isin(two.rows["disks"].sids, [3, 4])
+    two.rows["disks"] = Rows(two.rows["disks"].sids[kept], two.rows["disks"].values[kept])
+    two.failed, two.ended, two.listed = {failed: "failed"}, [ended], one.listed[1:]
+    merged = merge(first, second)
+    apart, rest = merged.batches
+    assert (apart.listed, apart.at, sorted(apart.rows["disks"].sids.tolist())) == (None, one.at, [1, 2])
+    assert (rest.at, sorted(rest.rows["disks"].sids.tolist())) == (two.at, [3, 4])
+    assert [b.at for b in merge(merged, Frame(3, second.at, [], [])).batches].count(one.at) == 1

@@ -1,8 +1,11 @@
 """The warehouse: everything that is known is in every answer, once; what is not is told."""
 
+import itertools
 import shutil
+import signal
+import subprocess
+import sys
 import threading
-import time
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -192,48 +195,58 @@ def test_a_root_with_a_quote_in_its_name(tmp_path):
     assert added(Warehouse(where)) == 500
 
 
-def test_answers_are_right_while_the_keeper_and_the_collector_work(tmp_path):
-    """Readers take no lock: at any moment the answer holds all that was written, once."""
+KEEPER = """
+import pathlib, sys
+from nasacct.store.keep import Rules, keep
+from nasacct.store.tree import Tree
+
+tree, rules = Tree(pathlib.Path(sys.argv[1]), "nas1"), Rules({"readings": 400, "usage": 400}, grace_s=2)
+while not keep(tree, 2e9, rules):
+    print("kept", flush=True)
+"""
+
+
+def test_thousands_of_answers_are_right_while_the_keeper_and_the_collector_work(tmp_path):
+    """Readers take no lock: at any moment the answer holds all that was written, once, from rows and from cells."""
     recorder = Recorder(tmp_path)
     server = recorder.thing("nfsd", server="srv1")
     recorder.cycle({server: {"read_bytes": 0}})
     written = [0]
     over = threading.Event()
-    failed = []
 
     def collect():
-        for i in range(1, 1500):
+        # long ago: hours and days are over at once, so segments are replaced all the time
+        for i in itertools.count(1):
             if i % 7 == 0:
+                # not faster than the keeper
+                while len(journal.files(recorder.folder)) > 6:
+                    if over.wait(0.01):
+                        return
                 recorder.rotate()
             recorder.cycle({server: {"read_bytes": i}}, seconds=90)
             written[0] = i
-            if over.wait(0.002):
+            if over.wait(0.01):
                 return
 
-    def keeper():
-        while not over.is_set():
-            failed.append(keep(Tree(tmp_path, "nas1"), 2e9, Rules({"readings": 400, "usage": 400}, grace_s=2)))
-
-    # a recording of long ago: hours and days are over at once, so segments are replaced all the time
-    workers = [threading.Thread(target=collect), threading.Thread(target=keeper)]
-    for worker in workers:
-        worker.start()
+    collector = threading.Thread(target=collect)
+    keeper = subprocess.Popen([sys.executable, "-c", KEEPER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    collector.start()
+    warehouse, answers = Warehouse(tmp_path), 0
     try:
-        warehouse = Warehouse(tmp_path)
-        until = time.monotonic() + 8
-        answers = 0
-        while time.monotonic() < until:
+        while answers < 2000:
+            view = ("nfsd", "nfsd_5m", "nfsd_1h", "nfsd_1d")[answers % 4]
             before = written[0]
-            answer = added(warehouse)
+            answer = warehouse.query(ADDED.replace("nfsd", view), views=[view]).to_pylist()[0]["m"]
             assert before <= answer <= written[0] + 1
             answers += 1
     finally:
         over.set()
-        for worker in workers:
-            worker.join()
-    assert not any(failed)
-    assert answers > 5
-    assert shelf(Tree(tmp_path, "nas1").relation("usage", NFSD).folder).visible
+        collector.join()
+        keeper.terminate()
+        kept = keeper.communicate()[0].count("kept")
+    assert keeper.returncode == -signal.SIGTERM
+    assert kept > 5
+    assert {s.level for s in shelf(Tree(tmp_path, "nas1").relation("usage", NFSD).folder).visible} >= {"day"}
 
 
 def test_an_engine_is_asked_by_several_threads(tmp_path):
