@@ -15,6 +15,7 @@ longer than two intervals is bounded by the whole row's growth; the row's own to
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,25 @@ def _without_gaps(readings: Readings) -> Readings:
     kept = ~(gap.any(axis=1) & usual)
     rows = {name: getattr(readings, name)[kept] for name in ("who", "wall", "boot", "kind", "cycle", "values")}
     return replace(readings, **rows)
+
+
+def anomalies(readings: Readings) -> list[str]:
+    """Counters of 64 bits that fell within an epoch, which cannot be: a sentence for each, with when and from what."""
+    if len(readings.who) < 2:
+        return []
+    known, counters = _last_known(readings), [m.kind == "counter" for m in readings.stream.measures]
+    same = (readings.who[1:] == readings.who[:-1])[:, None] & _wide(readings)[readings.who[1:]] & np.array(counters)
+    fell = same & (readings.values[1:] != ABSENT) & (readings.values[1:] < known[:-1])
+    told = []
+    for row, column in np.argwhere(fell).tolist():
+        subject, name = readings.subjects[readings.who[row]], readings.stream.measures[column].name
+        whose = " ".join(v for v in subject.keys.values() if v) or "the node"
+        at = datetime.fromtimestamp(int(readings.wall[row + 1]) // 1_000_000_000, UTC)
+        told.append(
+            f"{name} of {whose} fell from {known[row, column]} to {readings.values[row + 1, column]} within one life "
+            f"({subject.epoch}) at {at:%Y-%m-%d %H:%M:%S} UTC; what it grew by then is unknown"
+        )
+    return told
 
 
 def _pairs(readings: Readings) -> _Pairs:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from nasacct.store import journal
 from nasacct.store.chain import chain
 from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import account
+from nasacct.store.ledger import account, anomalies
 from nasacct.store.segment_file import SegmentWriter, digest_of
 from nasacct.store.segments import Footer, Replaced
 from nasacct.store.shelf import shelf
@@ -75,6 +75,8 @@ def _make(tree: Tree, found: Journal, following: Journal, missing: list[Relation
     for relation in missing:
         of_stream = readings[relation.stream.name]
         if relation.kind == "usage":
+            for sentence in anomalies(of_stream):
+                log.warning("node %s: %s", tree.node, sentence)
             table = account(of_stream, tree.node, terms(found.origin))
         else:
             table = of_stream.table(tree.node)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasacct.store.frame import ABSENT, Subject
-from nasacct.store.ledger import Terms, account
+from nasacct.store.ledger import Terms, account, anomalies
 from nasacct.store.readings import CARRY, FINAL, HELD, LOST, READ, ZERO, Readings
 from nasacct.store.schema import DISKS, LINKS, NFSD
 from nasacct.store.tables import readings_schema
@@ -65,6 +65,17 @@ def test_a_64_bit_fall_inside_an_epoch_is_unknown():
     """It cannot happen, so nothing is made of it; what follows is counted from the new value."""
     points = [(0, 0, CARRY, 100), (10, 10, READ, 40), (20, 20, READ, 45)]
     assert parts(series(NFSD, "read_bytes", points), "read_bytes") == [(0, 10, None, None), (10, 20, 5, 0)]
+
+
+def test_a_fall_is_told_as_an_anomaly():
+    """With the counter, the life, the moment and both values; a wrap of 32 bits, a gauge and a new life are none."""
+    points = [(0, 0, CARRY, 100), (5, 5, READ, ABSENT), (10, 10, READ, 40), (20, 20, READ, 45), (30, 30, LOST, 0)]
+    (told,) = anomalies(series(NFSD, "read_bytes", points))
+    assert told.startswith("read_bytes of x fell from 100 to 40 within one life (boot/1) at ")
+    assert anomalies(series(NFSD, "read_bytes", points, bits32=["read_bytes"])) == []
+    assert anomalies(series(DISKS, "ms_io", points)) == []
+    assert anomalies(series(DISKS, "in_flight", points)) == []
+    assert anomalies(series(NFSD, "read_bytes", points[:1])) == []
 
 
 def test_a_32_bit_counter_wraps():
