@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasacct.store.frame import ABSENT, Subject
+from nasacct.store.frame import ABSENT, Instant, Subject
 from nasacct.store.readings import CARRY, FINAL, HELD, LOST, NEXT, READ, ZERO, Readings
 from nasacct.store.schema import HEALTH, STREAMS, Stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nasacct.store.frame import Batch, Instant
+    from nasacct.store.frame import Batch
     from nasacct.store.journal import Journal
 
 
@@ -254,12 +254,11 @@ class _Builder:
             # born and first read in what this file lost: the zero row is all that is known of before
             if subject.after is None:
                 return
-            at = self.know(subject)
-            start = min(subject.after, wall)
-            zeros = np.zeros((1, self.stream.width), np.int64)
-            self.add(np.array([at], np.int32), start, boot - (wall - start), ZERO, len(self.cycles) - 1, zeros)
-        if boot > self.last_boot[at]:
-            self.add(np.array([at], np.int32), wall, boot, NEXT, len(self.cycles), values[None, :])
+            self.zero(subject, Instant(wall, boot), len(self.cycles) - 1)
+            at = self.index[subject.identity]
+        elif boot <= self.last_boot[at]:
+            return
+        self.add(np.array([at], np.int32), wall, boot, NEXT, len(self.cycles), values[None, :])
 
     def vanished(self, live: set[object], at: Instant) -> None:
         """Who is alive here but not in the next head ended in frames that are lost."""

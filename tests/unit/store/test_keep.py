@@ -17,6 +17,7 @@ from journals import Recorder
 from nasacct.errors import NasacctError
 from nasacct.store import journal, root, segment_file
 from nasacct.store.expiry import expire_replaced
+from nasacct.store.frame import Instant
 from nasacct.store.keep import Rules, keep
 from nasacct.store.parts import consume
 from nasacct.store.schema import NFSD, STREAMS
@@ -208,6 +209,24 @@ def test_an_unreadable_journal_file_is_put_aside_unless_it_is_the_newest(tmp_pat
     assert [p.name for p in tree.quarantine.iterdir()] == [paths[1].name]
     assert newest.exists()
     assert {k: v[0] for k, v in added(tmp_path).items()} == {k: v[0] for k, v in before.items()}
+
+
+def test_a_birth_in_a_lost_file_counts_though_the_clock_was_set_back(tmp_path):
+    """The next head tells it, at a time that is before the one after which it was born."""
+    recorder = Recorder(tmp_path)
+    first, born = (recorder.thing("nfsd", server=f"srv{i}") for i in range(2))
+    recorder.cycle({first: {"read_bytes": 5}})
+    recorder.rotate()
+    recorder.cycle({first: {"read_bytes": 6}, born: {"read_bytes": 70}})
+    lost = recorder.path
+    recorder.rotate()
+    recorder.now = Instant(recorder.now.wall_ns - 10**15, recorder.now.boot_ns)
+    recorder.cycle({first: {"read_bytes": 8}, born: {"read_bytes": 100}})
+    recorder.cycle({first: {"read_bytes": 9}, born: {"read_bytes": 110}})
+    recorder.rotate()
+    recorder.cycle({first: {"read_bytes": 9}, born: {"read_bytes": 110}})
+    lost.write_bytes(b"no journal")
+    assert [v[0] for v in added(tmp_path).values()] == [4, 110]
 
 
 def test_a_journal_file_that_rots_after_the_one_before_was_kept_is_bridged(tmp_path):
