@@ -103,7 +103,13 @@ def _sure(judge: Judge) -> None:
 
 @cache
 def _place() -> tuple[Path, DuckEngine]:
-    """A folder in memory where there is one, and one engine for all stores in it."""
+    """A folder and one engine for all stores in it."""
+    return place(), DuckEngine(place(), threads=1)
+
+
+@cache
+def place() -> Path:
+    """A folder for the stores, in memory where there is any, that goes when this process ends."""
     base = Path(tempfile.mkdtemp(prefix="nasacct-faults-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
     atexit.register(shutil.rmtree, base, ignore_errors=True)
-    return base, DuckEngine(base, threads=1)
+    return base

@@ -10,7 +10,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from faults.play import play
+from faults.play import place, play
 from faults.schedule import SCHEDULES
 from faults.tally import TALLY, Tally
 from hypothesis import HealthCheck, given, seed, settings
@@ -39,15 +39,17 @@ def main() -> int:
     start = int(os.environ.get("NASACCT_SOAK_SEED", time.time_ns() // 1_000_000_000))
     print(f"{many:,} fault schedules, seeds from {start} (NASACCT_SOAK_SEED)", flush=True)
     whole, failed, began = Tally(), 0, time.monotonic()
+    # before the workers are forked: they end without a farewell, and this process tidies up
+    place()
     with ProcessPoolExecutor() as pool:
         numbers = range(-(-many // BATCH))
         tasks = {pool.submit(batch, start + n, min(BATCH, many - n * BATCH)): start + n for n in numbers}
         for task in as_completed(tasks):
             try:
                 whole.add(task.result())
-            except AssertionError as error:
+            except Exception as error:  # noqa: BLE001  whatever a schedule ends in is told, and the others go on
                 failed += 1
-                print(f"seed {tasks[task]}: {error}", *getattr(error, "__notes__", ()), sep="\n")
+                print(f"seed {tasks[task]}: {error!r}", *getattr(error, "__notes__", ()), sep="\n")
             print(f"{whole.schedules:,} schedules in {time.monotonic() - began:,.0f} s", flush=True)
     print(*whole.lines(), sep="\n")
     return 1 if failed else 0

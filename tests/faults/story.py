@@ -324,6 +324,8 @@ class Story:
             return
         data = bytearray(path.read_bytes())
         ends = frame_ends(data)
+        if not ends:
+            return
         surely = SURELY if journal.number_of(path) == 1 else 0
         low, high = (ends[min(surely, len(ends) - 1)], len(data)) if frames or surely else (0, ends[0])
         if low == high:
