@@ -218,10 +218,10 @@ def test_a_birth_in_a_lost_file_counts_though_the_clock_was_set_back(tmp_path):
     recorder.cycle({first: {"read_bytes": 5}})
     recorder.rotate()
     recorder.cycle({first: {"read_bytes": 6}, born: {"read_bytes": 70}})
-    lost = recorder.path
-    recorder.rotate()
     recorder.now = Instant(recorder.now.wall_ns - 10**15, recorder.now.boot_ns)
     recorder.cycle({first: {"read_bytes": 8}, born: {"read_bytes": 100}})
+    lost = recorder.path
+    recorder.rotate()
     recorder.cycle({first: {"read_bytes": 9}, born: {"read_bytes": 110}})
     recorder.rotate()
     recorder.cycle({first: {"read_bytes": 9}, born: {"read_bytes": 110}})
