@@ -29,6 +29,8 @@ demo: $(READY)
 	@echo
 	@echo 'These are the counters of real kernel NFS servers. Next, type for example'
 	@echo '  $(BIN)/nasacct usage --root $(STORE) --by server --step 5m'
+	@echo '  $(BIN)/nasacct usage --root $(STORE) --explain'
+	@echo '  $(BIN)/nasacct check --root $(STORE)'
 	@echo '  $(BIN)/nasacct doctor'
 	@echo '  make test'
 
