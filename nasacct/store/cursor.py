@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nasacct.store.tree import Relation
 
 #: How many values are held in memory at once.
-VALUES = 6_000_000
+VALUES = 3_000_000
 
 
 class _Cursor:
