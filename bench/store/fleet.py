@@ -2,8 +2,8 @@
 
 Of ten servers six are idle, three light, one is busy: in use for 3, 45 and 90 % of the time. While one is in use it
 moves bytes at a level that is lognormal over the servers, follows the time of day and wanders (AR(1) of its
-logarithm). About a quarter of all rows change in a cycle of 10 s. Packets, calls and operations follow from the bytes
-and from a mix of requests that is the server's own. All of it is the same for the same seed.
+logarithm). In a cycle of 10 s about a quarter of all rows change, and a seventh of all numbers. Packets, calls and
+operations follow from the bytes and from a mix of requests that is the server's own. All is the same for the same seed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOVING = {
 }
 _STREAMS = {s.name: s for s in (NFSD, LINKS, OPS)}
 #: Operations other than read, write and the wrapping of every compound, for each request for metadata.
-_META = {"access": 0.6, "close": 0.2, "getfh": 0.3, "lookup": 0.3, "open": 0.2, "readdir": 0.1}
+_META = {"access": 0.2, "close": 0.1, "getfh": 0.1, "lookup": 0.1, "open": 0.1, "readdir": 0.05}
 _RARE = {"remove": 0.02, "setattr": 0.05}
 
 

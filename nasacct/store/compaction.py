@@ -23,7 +23,7 @@ from nasacct.store.cursor import in_order
 from nasacct.store.segment_file import SegmentWriter
 from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, reading
 from nasacct.store.shelf import Shelf, shelf
-from nasacct.store.sums import added
+from nasacct.store.sums import joined
 
 if TYPE_CHECKING:
     from nasacct.store.journal_spans import Spans
@@ -118,7 +118,7 @@ def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
     with SegmentWriter(relation.folder, merge.level, schema) as writer:
         for table in in_order(relation, [s.path for s in merge.inputs], schema):
             read_rows += len(table)
-            writer.add(added(table, relation.stream) if relation.step else table)
+            writer.add(joined(table, relation.stream) if relation.step else table)
         wanted = sum(f.rows for f in footers)
         if read_rows != wanted:
             raise SegmentError(f"{relation.folder}: {wanted} rows were to be merged, but {read_rows} were read")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nasacct.store.tree import Relation
 
 #: How many values are held in memory at once.
-VALUES = 3_000_000
+VALUES = 2_000_000
 
 
 class _Cursor:
@@ -84,9 +84,10 @@ def in_order(relation: Relation, paths: Sequence[Path], schema: pa.Schema | None
             if sum(len(c.rows) for c in cursors) < most:
                 continue
             known = min((c.last(key) for c in cursors if not c.ended), default=None)
-            table = pa.concat_tables([c.take(key, known) for c in cursors])
-            if len(table):
-                yield table.sort_by(relation.order)
-        rest = pa.concat_tables([c.take(key, None) for c in cursors]) if cursors else columns.empty_table()
-        if len(rest):
-            yield rest.sort_by(relation.order)
+            yield from _sorted(relation, [c.take(key, known) for c in cursors])
+        yield from _sorted(relation, [c.take(key, None) for c in cursors])
+
+
+def _sorted(relation: Relation, taken: list[pa.Table]) -> Iterator[pa.Table]:
+    if any(map(len, taken)):
+        yield pa.concat_tables(taken).sort_by(relation.order)

@@ -21,13 +21,13 @@ from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Rows of a row group, and its values at most. Below 40,000 rows the footers cost more than they save, above 260,000
+#: Rows of a row group, and its values at most. Below 30,000 rows the footers cost more than they save, above 260,000
 #: pruning suffers.
-GROUP, GROUP_VALUES = 122_880, 6_000_000
+GROUP, GROUP_VALUES = 122_880, 3_000_000
 #: Values of a row group in what is soon to be merged: small, because a merge holds a group of every input.
 MERGED_VALUES = 400_000
 #: Levels of zstd, of what is soon to be merged and of what stays for a year.
-_QUICK, _SMALL = 1, 6
+_QUICK, _SMALL = 1, 12
 #: Columns of few different numbers.
 _FEW = ("before_us", "after_us", "cycles")
 

@@ -71,7 +71,7 @@ def _look(
     found = Shelf()
     wanted: list[Segment] = []
     try:
-        paths = sorted(where.iterdir())
+        paths = sorted(where.iterdir(), key=lambda path: path.name)
     except FileNotFoundError:
         return found
     except OSError as error:

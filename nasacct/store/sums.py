@@ -72,6 +72,24 @@ def added(table: pa.Table, stream: Stream) -> pa.Table:
     return _grouped(table, stream, {})
 
 
+def joined(table: pa.Table, stream: Stream) -> pa.Table:
+    """The same of sorted sums: only those are added that have a neighbour like them, which is few or none."""
+    if len(table) < 2:
+        return table
+    equal: Any = pa.repeat(True, len(table) - 1)
+    for name in _by(stream):
+        column: Any = table.column(name).combine_chunks()
+        one, other = column.slice(0, len(table) - 1), column.slice(1)
+        both: Any = pc.and_(pc.is_null(one), pc.is_null(other))
+        equal = pc.and_(equal, pc.or_(both, pc.fill_null(pc.equal(one, other), False)))
+    if not pc.any(equal).as_py():
+        return table
+    no = pa.array([False])
+    alike: Any = pc.or_(pa.concat_arrays([no, equal]), pa.concat_arrays([equal, no]))
+    sums = added(table.filter(alike), stream)
+    return pa.concat_tables([table.filter(pc.invert(alike)), sums]).sort_by(_order(stream))
+
+
 def _one_each(pieces: pa.Table, stream: Stream) -> pa.Table:
     """A long row's parts in one bucket as one piece: any of them may hold all, all together not more."""
     reach = pieces
@@ -93,8 +111,7 @@ def _grouped(table: pa.Table, stream: Stream, otherwise: dict[str, str]) -> pa.T
     schema = rollup_schema(stream)
     asked, names = _asked(stream)
     chosen: Any = [(name, otherwise.get(name, how), options) for name, how, options in asked]
-    by = ["node", *stream.keys, "epoch", "bucket", "row_t0", "row_t1"]
-    grouped: Any = table.group_by(by, use_threads=False).aggregate(chosen)
+    grouped: Any = table.group_by(_by(stream), use_threads=False).aggregate(chosen)
     plain = {f"{name}_{how}": name for name, how, _ in chosen}
     one: pa.Table = grouped.rename_columns([plain.get(n, n) for n in grouped.column_names]).select(names)
     return one.sort_by(_order(stream)).cast(schema)
@@ -109,6 +126,10 @@ def _asked(stream: Stream) -> tuple[list[tuple[str, str, Any]], list[str]]:
         if measure.bounded:
             asked += [(f"{measure.name}_{what}", "sum", None) for what in ("more", "unknown")]
     return asked, rollup_schema(stream).names
+
+
+def _by(stream: Stream) -> list[str]:
+    return ["node", *stream.keys, "epoch", "bucket", "row_t0", "row_t1"]
 
 
 def _order(stream: Stream) -> list[tuple[str, Any]]:
