@@ -114,7 +114,7 @@ def files(folder: Path) -> list[Path]:
     OSError when the folder cannot be read.
     """
     try:
-        return sorted(p for p in folder.iterdir() if _NAME.fullmatch(p.name))
+        return sorted(p for p in folder.iterdir() if _is_ours(p))
     except FileNotFoundError:
         return []
 
@@ -151,7 +151,17 @@ def begun(path: Path) -> int:
     match = _NAME.fullmatch(path.name)
     if match is None:
         raise JournalError(f"{path}: not a journal file's name")
-    return int(datetime.strptime(f"{match[2]}Z", "%Y%m%dT%H%M%S%z").timestamp())
+    try:
+        return int(datetime.strptime(f"{match[2]}Z", "%Y%m%dT%H%M%S%z").timestamp())
+    except ValueError:
+        raise JournalError(f"{path}: its name tells of no moment") from None
+
+
+def _is_ours(path: Path) -> bool:
+    with suppress(JournalError):
+        begun(path)
+        return True
+    return False
 
 
 def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) -> bytes:

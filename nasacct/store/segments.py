@@ -146,7 +146,11 @@ def named(path: Path) -> Segment | None:
     match = _NAME.fullmatch(path.name)
     if match is None:
         return None
-    return Segment(path, match[1], seconds_of(match[2]), seconds_of(match[3]), match[4])
+    try:
+        return Segment(path, match[1], seconds_of(match[2]), seconds_of(match[3]), match[4])
+    except ValueError:
+        # no day of the calendar: not ours
+        return None
 
 
 def seconds_of(stamp: str) -> int:

@@ -231,3 +231,16 @@ def test_a_merged_frame_says_of_nobody_what_was_not_read(tmp_path):
     assert (apart.listed, apart.at, sorted(apart.rows["disks"].sids.tolist())) == (None, one.at, [1, 2])
     assert (rest.at, sorted(rest.rows["disks"].sids.tolist())) == (two.at, [3, 4])
     assert [b.at for b in merge(merged, Frame(3, second.at, [], [])).batches].count(one.at) == 1
+
+
+def test_a_name_that_tells_of_no_moment_is_no_journals(tmp_path):
+    """A foreign file is left out, whatever it is called."""
+    for name in (
+        "00000001-20260230T100000Z-00000000.journal",
+        "00000001-20261399T100000Z-00000000.journal",
+        "x.journal",
+    ):
+        (tmp_path / name).write_bytes(b"")
+    assert journal.files(tmp_path) == []
+    with pytest.raises(journal.JournalError, match="no moment"):
+        journal.begun(tmp_path / "00000001-20260230T100000Z-00000000.journal")

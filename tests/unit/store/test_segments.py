@@ -185,6 +185,10 @@ def test_a_file_that_is_no_segment_is_told_and_left_out(tmp_path, spoil):
 def test_a_foreign_name_is_told(tmp_path):
     """Nothing but segments belongs into the folder, and a glob never decides."""
     (tmp_path / "copy-of-day.parquet").write_bytes(b"x")
+    no_day = tmp_path / f"day-20261399T100000Z-20261123T100000Z-{'0' * 16}.parquet"
+    no_day.write_bytes(b"x")
+    assert no_day.name in shelf(tmp_path).trouble[-1]
+    no_day.unlink()
     assert "copy-of-day.parquet is no segment" in shelf(tmp_path).trouble[0]
 
 
