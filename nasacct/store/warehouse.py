@@ -97,6 +97,8 @@ class Warehouse:
             with self._lock:
                 seen, trouble = self._see(views, _us(since), _us(until), unread)
             every = [what for parts in seen.values() for what in parts]
+            for what in every:
+                what.tail = [rows for rows in what.tail if _reaches(rows, what.piece)]
             made = {what.name: what.select() for what in every}
             made |= {name: joined(parts) for name, parts in seen.items() if parts[0].name != name}
             try:
@@ -288,6 +290,16 @@ def _listed(where: Path, trouble: list[str]) -> list[Path]:
     except OSError as error:
         trouble.append(not_now(error))
         return []
+
+
+def _reaches(rows: pa.Table, piece: Piece) -> bool:
+    """Whether usage or readings may be of this piece's time: a view without any is a simpler question."""
+    if not len(rows):
+        return False
+    first, last = ("t0", "t1") if "t0" in rows.column_names else ("t", "t")
+    begin: int = pc.min(rows.column(first).cast("int64")).as_py()
+    end: int = pc.max(rows.column(last).cast("int64")).as_py()
+    return begin < piece.until_us and end >= piece.since_us
 
 
 def _us(at: datetime | None) -> int | None:
