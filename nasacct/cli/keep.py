@@ -26,7 +26,8 @@ def keep(
     """
     settings = configured(config, root)
     from nasacct.collect import logs
-    from nasacct.store.keep import run
+    from nasacct.store.keep import idle, run
 
     logs.begin()
+    idle()
     return run(settings, once=once)

@@ -60,15 +60,14 @@ def run(config: Config, *, once: bool = False) -> int:
     replay, but no copies. NasacctError when the store is none, is of a newer version, another keeper holds it, or there
     is nothing but copies.
     """
-    idle()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    if config.mountpoint is not None and not store_root.wait_for_mount(config.mountpoint, stop, log.info):
-        return OK
-    root = store_root.existing(config.root)
     held: dict[str, Tree] = {}
-    with ExitStack() as locks:
+    with ExitStack() as given_back:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            given_back.callback(signal.signal, number, signal.signal(number, lambda *_: stop.set()))
+        if config.mountpoint is not None and not store_root.wait_for_mount(config.mountpoint, stop, log.info):
+            return OK
+        root = store_root.existing(config.root)
         while True:
             there = {tree.node: tree for tree in trees(root)}
             own = {node: tree for node, tree in there.items() if copied(tree.folder) is None}
@@ -76,7 +75,7 @@ def run(config: Config, *, once: bool = False) -> int:
             for node, tree in mine.items():
                 if node not in held:
                     refuse_newer(tree)
-                    locks.enter_context(store_root.lock(root, node, "keep"))
+                    given_back.enter_context(store_root.lock(root, node, "keep"))
                     held[node] = tree
                     clean(tree)
             now = rules(root, config)
