@@ -85,7 +85,7 @@ def _kept(taken: Taken) -> list[Figure]:
         Figure(
             "keeping of a day, hour by hour: memory at most",
             "MiB",
-            _of(days, lambda d: d["peak_kib"] / 1024),
+            _of(days, lambda d: max(d["peak_kib"].values()) / 1024),
             "<=",
             512,
         ),
@@ -163,7 +163,9 @@ def _streams(taken: Taken) -> str:
 
 
 def _where(taken: Taken) -> str:
-    rows = ["Where the CPU time of a day's keeping goes (s)"]
-    names = list(taken.built.kept[0]["cpu_s"])
-    rows += [f"  {name:<20}{shown(_of(taken.built.kept, lambda d, n=name: d['cpu_s'][n]).median)}" for name in names]
+    rows = ["Where a day's keeping takes CPU time, and memory at most"]
+    for name in taken.built.kept[0]["cpu_s"]:
+        cpu = _of(taken.built.kept, lambda day, n=name: day["cpu_s"][n]).median
+        peak = _of(taken.built.kept, lambda day, n=name: day["peak_kib"][n] / 1024).median
+        rows.append(f"  {name:<20}{shown(cpu):>6} s{shown(peak):>8} MiB")
     return "\n".join(rows)
