@@ -20,7 +20,7 @@ from pathlib import Path
 from nasacct.store import journal
 from nasacct.store.compaction import DAY_S, HOUR_S, SETTLED_S, compact
 from nasacct.store.expiry import Rules
-from nasacct.store.keep import idle, keep
+from nasacct.store.keep import give_back, idle, keep
 from nasacct.store.parts import consume
 from nasacct.store.tree import Tree, trees
 
@@ -71,6 +71,7 @@ class Keeping:
         step()
         self.cpu[what] = self.cpu.get(what, 0.0) + time.process_time() - before
         self.peak_kib[what] = max(self.peak_kib.get(what, 0), peak_kib())
+        give_back()
 
 
 def main() -> None:

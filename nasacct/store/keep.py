@@ -49,8 +49,6 @@ PAUSE_S = 60.0
 #: ioprio_set(2) by machine, its `who` for one process, and the class that gets the disk when nobody else wants it.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30}
 _WHO_PROCESS, _CLASS_IDLE = 1, 3 << 13
-#: mallopt(3): from how many bytes on memory is mapped, and unmapped when it is freed.
-_MALLOPT_MMAP_THRESHOLD, _MAPPED = -3, 256 << 10
 
 
 def run(config: Config, *, once: bool = False) -> int:
@@ -147,7 +145,17 @@ def _done(what: str, step: Callable[[], object]) -> bool:
         log.error("%s failed: %s", what, error)
     else:
         return True
+    finally:
+        give_back()
     return False
+
+
+def give_back() -> None:
+    """Have the allocators return what the last step held: else the keeper is as large as all steps' peaks together."""
+    pa.default_memory_pool().release_unused()
+    # not every libc has it
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _expire_old(tree: Tree, now_s: float, rules: Rules) -> None:
@@ -168,12 +176,7 @@ def idle() -> None:
     """Give this process the lowest CPU and I/O priority and one thread; what the system refuses is left as it is."""
     with suppress(OSError):
         os.nice(19)
-    libc = ctypes.CDLL(None, use_errno=True)
     number = _IOPRIO_SET.get(platform.machine())
     if number is not None:
-        libc.syscall(number, _WHO_PROCESS, 0, _CLASS_IDLE)
+        ctypes.CDLL(None, use_errno=True).syscall(number, _WHO_PROCESS, 0, _CLASS_IDLE)
     pa.set_cpu_count(1)
-    # what one step held is given back before the next one begins: a large array is a mapping of its own
-    pa.set_memory_pool(pa.system_memory_pool())
-    with suppress(AttributeError):
-        libc.mallopt(_MALLOPT_MMAP_THRESHOLD, _MAPPED)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from nasacct.store.schema import STREAMS
 from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, named, reading
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ GROUP, GROUP_VALUES = 122_880, 3_000_000
 MERGED_VALUES = 400_000
 #: Levels of zstd, of what is soon to be merged and of what stays for a year.
 _QUICK, _SMALL = 1, 12
+#: Columns by which rows are looked for. No other needs statistics, which are most of a wide segment's footer.
+_SOUGHT = ("node", *dict.fromkeys(key for s in STREAMS.values() for key in s.keys), "epoch", "t0", "t1", "t", "bucket")
 #: Columns of few different numbers.
 _FEW = ("before_us", "after_us", "cycles")
 
@@ -56,6 +59,7 @@ class SegmentWriter:
             compression_level=_QUICK if merged else _SMALL,
             use_dictionary=repeated,
             column_encoding=encodings,
+            write_statistics=[n for n in _SOUGHT if n in schema.names],
             write_page_checksum=True,
             store_schema=False,
         )
