@@ -31,8 +31,8 @@ MERGED_VALUES = 400_000
 _QUICK, _SMALL = 1, 12
 #: Columns by which rows are looked for. No other needs statistics, which are most of a wide segment's footer.
 _SOUGHT = ("node", *dict.fromkeys(key for s in STREAMS.values() for key in s.keys), "epoch", "t0", "t1", "t", "bucket")
-#: Columns of few different numbers.
-_FEW = ("before_us", "after_us", "cycles")
+#: Columns of few different numbers, whose dictionary is small; and so those of bounds, and of what is unknown.
+_FEW = ("before_us", "after_us", "cycles", "parts")
 
 
 class SegmentWriter:
@@ -50,7 +50,7 @@ class SegmentWriter:
         merged = label in {"part", "hour"} or (label == "day" and "bucket" in schema.names)
         self._group = max(min((MERGED_VALUES if merged else GROUP_VALUES) // len(schema), GROUP), 1)
         encodings = _encodings(schema)
-        repeated: Any = [n for n in schema.names if n in _FEW or pa.types.is_string(schema.field(n).type)]
+        repeated: Any = [n for n in schema.names if _few(n) or pa.types.is_string(schema.field(n).type)]
         self._file = self.temporary.open("wb")
         self._writer: Any = pq.ParquetWriter(
             self._file,
@@ -127,9 +127,13 @@ def _encodings(schema: pa.Schema) -> dict[str, str]:
     found = {}
     for column in schema:
         time = pa.types.is_timestamp(column.type) or column.name == "boot_us"
-        if column.name not in _FEW and (time or pa.types.is_integer(column.type)):
+        if not _few(column.name) and (time or pa.types.is_integer(column.type)):
             found[column.name] = "BYTE_STREAM_SPLIT" if time == counters else "DELTA_BINARY_PACKED"
     return found
+
+
+def _few(name: str) -> bool:
+    return name in _FEW or name.endswith(("_more", "_unknown"))
 
 
 class _Sums:
