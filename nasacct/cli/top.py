@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 import sys
 import time
 from enum import Enum
@@ -124,6 +125,8 @@ def _watch(look: Any, settings: "Config", *, once: bool, every_s: float) -> None
     if once or not console.is_terminal:
         console.print(_screen(look(), settings))
         return
+    # whoever started this in the background of a script ignores Ctrl-C, and so would this
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
