@@ -16,34 +16,41 @@ from nasacct.store.readings import CARRY, FINAL, HELD, LOST, NEXT, READ, ZERO, R
 from nasacct.store.schema import HEALTH, STREAMS, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from nasacct.store.frame import Batch
     from nasacct.store.journal import Journal
 
 
-def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, Readings]:
-    """All streams' readings of one journal file, up to the head of the `following` one if that is given."""
-    builders = {name: _Builder(stream, journal.origin.boot_id) for name, stream in STREAMS.items()}
+def of_journal(
+    journal: Journal, following: Journal | None = None, streams: Collection[str] = tuple(STREAMS)
+) -> dict[str, Readings]:
+    """The streams' readings of one journal file, up to the head of the `following` one if that is given."""
+    builders = {name: _Builder(STREAMS[name], journal.origin.boot_id) for name in streams}
+    carried: dict[str, set[int]] = {}
     for name, last in journal.carry.rows.items():
         sids = last.sids()
+        carried.setdefault(STREAMS[name].source, set()).update(sids.tolist())
+        if name not in builders:
+            continue
         subjects = [journal.carry.live.get(s) for s in sids.tolist()]
         known = np.array([s is not None for s in subjects], bool)
         builders[name].carry(
             [s for s in subjects if s], last.wall[sids][known], last.boot[sids][known], last.values[sids][known]
         )
-    health = builders[HEALTH.name]
+    health = builders.get(HEALTH.name)
     monitors: dict[str, Subject] = {}
     by_source = _by_source(builders)
     subjects_by_sid = dict(journal.carry.live)
     # a late source's births come a frame or more before its batch
     fresh: dict[str, list[Subject]] = {}
     for subject in journal.carry.live.values():
-        of_source = by_source.get(subject.source, [])
-        whos = [builder.know(subject) for builder in of_source]
-        if not any(builder.has[who] for builder, who in zip(of_source, whos, strict=True)):
-            # listed in an earlier file, but never read there
-            for builder in of_source:
+        for builder in by_source.get(subject.source, ()):
+            builder.know(subject)
+            if subject.sid not in carried.get(subject.source, ()):
+                # listed in an earlier file, but never read there
                 builder.zero(subject, journal.at, -1)
     for frame in journal.frames:
         if following and following.origin.run == journal.origin.run and frame.seq >= following.first_seq:
@@ -58,7 +65,7 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
             born = fresh.pop(batch.source, [])
             for builder in by_source.get(batch.source, ()):
                 builder.batch(batch, born, subjects_by_sid)
-            if batch.listed is not None:
+            if health is not None and batch.listed is not None:
                 monitor = monitors.get(batch.source)
                 if monitor is None:
                     monitor = Subject(HEALTH.name, {"source_name": batch.source}, journal.origin.run)
@@ -79,9 +86,9 @@ def of_journal(journal: Journal, following: Journal | None = None) -> dict[str, 
 
 def _by_source(builders: dict[str, _Builder]) -> dict[str, list[_Builder]]:
     out: dict[str, list[_Builder]] = {}
-    for name, stream in STREAMS.items():
-        if stream is not HEALTH:
-            out.setdefault(stream.source, []).append(builders[name])
+    for builder in builders.values():
+        if builder.stream is not HEALTH:
+            out.setdefault(builder.stream.source, []).append(builder)
     return out
 
 

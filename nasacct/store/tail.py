@@ -13,6 +13,7 @@ from nasacct.store import journal
 from nasacct.store.chain import chain
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, account
+from nasacct.store.schema import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,9 +44,16 @@ class _Made:
     tables: dict[tuple[Kind, str], pa.Table] = field(default_factory=dict)
 
 
-def _make(state: tuple[int, int], later: Path | None, found: Journal, following: Journal | None) -> _Made:
+def _make(
+    state: tuple[int, int],
+    later: Path | None,
+    found: Journal,
+    following: Journal | None,
+    streams: Collection[str],
+) -> _Made:
     last = found.frames[-1].at if found.frames else found.at
-    return _Made(state, later, terms(found.origin), of_journal(found, following), found.trouble, last.wall_ns)
+    readings = of_journal(found, following, streams)
+    return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns)
 
 
 class Tail:
@@ -56,10 +64,10 @@ class Tail:
         self.trouble: list[str] = []
         self._made: dict[Path, _Made] = {}
 
-    def look(self, paths: list[Path], first: int = 0) -> None:
-        """Read what is new since the last look in the folder's files `paths`, of which those before `first` are kept.
+    def look(self, paths: list[Path], first: int = 0, streams: Collection[str] = tuple(STREAMS)) -> None:
+        """Read what is new of these streams since the last look in the folder's files `paths`.
 
-        NasacctError when one of them is of a newer version.
+        Those before `first` are kept. NasacctError when one of them is of a newer version.
         """
         self.trouble = []
         made: dict[Path, _Made] = {}
@@ -70,19 +78,20 @@ class Tail:
                 status = path.stat()
                 state = status.st_size, status.st_mtime_ns
                 old = self._made.get(path)
-                if old is not None and old.state == state and old.following == later:
+                wanted = {*streams, *(old.readings if old else ())}
+                if old is not None and old.state == state and old.following == later and wanted == old.readings.keys():
                     made[path], later, inside = old, path, None
                     continue
                 found = journal.read(path)
                 if later is not None and inside is None:
                     inside = journal.read(later)
-                made[path] = _make(state, later, found, inside if later else None)
+                made[path] = _make(state, later, found, inside if later else None, wanted)
                 later, inside = path, found
             except journal.NewerJournalError as error:
                 raise NasacctError(str(error), DATA) from None
             except journal.JournalError as error:
                 if later is not None:
-                    made = self._bridged(paths, first)
+                    made = self._bridged(paths, first, streams)
                     break
                 self.trouble.append(f"{error}; what it holds is missing")
             except OSError as error:
@@ -92,7 +101,7 @@ class Tail:
         self._made = made
         self.trouble += [f"{p} has a {m.trouble}; what is whole counts" for p, m in made.items() if m.trouble]
 
-    def _bridged(self, paths: list[Path], first: int) -> dict[Path, _Made]:
+    def _bridged(self, paths: list[Path], first: int, streams: Collection[str]) -> dict[Path, _Made]:
         """All files anew, those that cannot be read as the keeper will soon bridge them."""
         made = {}
         try:
@@ -100,7 +109,7 @@ class Tail:
                 if found.broken:
                     self.trouble.append(str(found.trouble))
                     found.trouble = None
-                made[path] = _make((-1, -1), None, found, following)
+                made[path] = _make((-1, -1), None, found, following, streams)
         except OSError as error:
             self.trouble.append(not_now(error))
         return made
@@ -111,7 +120,7 @@ class Tail:
         return max((made.last_ns for made in self._made.values()), default=None)
 
     def tables(self, kind: Kind, stream: str, replaced: Collection[str]) -> list[pa.Table]:
-        """The usage or the readings of a stream, a table for each file that is not replaced by a segment."""
+        """The usage or the readings of a stream that was looked for, a table for each file that no segment replaces."""
         return [self._table(made, kind, stream) for path, made in self._made.items() if path.name not in replaced]
 
     def _table(self, made: _Made, kind: Kind, stream: str) -> pa.Table:
