@@ -2,6 +2,7 @@
 
 Warm: one warehouse is kept, as a dashboard does. Cold: a new warehouse and a new engine, and none of the store's files
 in the page cache; what the process has imported stays.
+Beside a graph: its rows read by DuckDB alone, which is told the files and columns, one SELECT a stream, nothing summed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import duckdb
 
 from bench.store.collecting import names
-from nasacct.reports.graph import graph
-from nasacct.reports.usage import ask
+from nasacct.reports import levels
+from nasacct.reports.graph import graph, level
+from nasacct.reports.usage import MEASURES, ask
 from nasacct.store import segments
 from nasacct.store.warehouse import Warehouse
 
@@ -57,8 +61,11 @@ def run(built: Built, repeat: int, cold: int) -> Answered:
     warm = Warehouse(built.root)
     for what, days in asked.items():
         _graph(warm, built, chosen[0], days)
+        bare = _bare(warm, built, days)
+        bare(chosen[0])
         for server in chosen[:repeat]:
             done.add(what, partial(_graph, warm, built, server, days))
+            done.add(f"{what}, bare", partial(bare, server))
         for server in chosen[repeat:]:
             _forget(built.root)
             done.add(f"{what}, cold", partial(_graph, None, built, server, days))
@@ -80,6 +87,32 @@ def _graph(warehouse: Warehouse | None, built: Built, server: str, days: int) ->
     return len(graph(asked, server, built.until - timedelta(days=days), built.until).table)
 
 
+def _bare(warehouse: Warehouse, built: Built, days: int) -> Callable[[str], int]:
+    """What gives the rows of a server's graph, from files that were looked up before."""
+    connection = duckdb.connect(":memory:")
+    for setting in ("threads = 2", "TimeZone = 'UTC'", "parquet_metadata_cache = true"):
+        connection.execute(f"SET {setting}")
+    since, until = built.until - timedelta(days=days), built.until
+    suffix = level(until - since)
+    span = [int(at.timestamp()) * 1_000_000 for at in (since, until)]
+    seen, _ = warehouse._see(levels.of(warehouse, list(MEASURES), suffix, *span), None, None, {})  # noqa: SLF001
+    texts = []
+    for view, measures in MEASURES.items():
+        time = "bucket" if suffix else "t0"
+        files = ", ".join(f"'{s.path}'" for what in seen[view] for s in (*what.kept, *what.segments))
+        columns = ", ".join([time, *(f"{m}{kind}" for m in measures for kind in ("", "_more"))])
+        texts.append(
+            f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = false)"
+            f" WHERE server = $server AND {time} >= '{since.isoformat()}' AND {time} < '{until.isoformat()}'"
+        )
+
+    def rows(server: str) -> int:
+        found: list[Any] = [connection.execute(text, {"server": server}).to_arrow_table() for text in texts]
+        return sum(map(len, found))
+
+    return rows
+
+
 def _top(warehouse: Warehouse | None, built: Built, since: datetime) -> int:
     table = ask(warehouse or Warehouse(built.root), "server", since, built.until)
     return len(table.sort_by([("received_bytes", "descending")]).slice(0, 20))
@@ -87,7 +120,7 @@ def _top(warehouse: Warehouse | None, built: Built, since: datetime) -> int:
 
 def _forget(root: Path) -> None:
     """Nothing of the store is in the page cache, and no footer in this process."""
-    segments._footer.cache_clear()  # noqa: SLF001 - a new process knows none
+    segments._read.cache_clear()  # noqa: SLF001 - a new process knows none
     for path in root.rglob("*.parquet"):
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -109,9 +109,19 @@ def _answers(taken: Taken) -> list[Figure]:
             found += [
                 Figure(name, "ms", cpu_ms(wall[what]), "<=", goal),
                 Figure("  of CPU", "CPU-ms", cpu_ms(cpu[what])),
+                *_beside(wall, what),
                 replace(cold, direction="<=", goal=_COLD_MS) if what in SPANS else cold,
             ]
     return found
+
+
+def _beside(wall: dict[str, list[float]], what: str) -> list[Figure]:
+    """How much longer a graph takes than its bare rows."""
+    bare = wall.get(f"{what}, bare")
+    if not bare:
+        return []
+    ratio = Spread(tuple(ours / theirs for ours, theirs in zip(wall[what], bare, strict=True)))
+    return [Figure("  DuckDB alone reads its rows in", "ms", cpu_ms(bare)), Figure("  ours / that", "x", ratio)]
 
 
 def as_json(taken: Taken) -> dict[str, Any]:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import levels
+from nasacct.reports.buckets import Buckets
 from nasacct.reports.questions import question
+from nasacct.reports.usage import MEASURES, ORDER
+from nasacct.store.views import View
+from nasacct.store.warehouse import Question
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from nasacct.store.warehouse import Warehouse
 
-_VIEWS = ("nfsd", "links")
+_TIMES = ("server", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 #: From how long a span on which cells are asked; the last that fits counts.
@@ -31,7 +36,13 @@ _LENGTHS = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200,
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`table` has the columns of sql/graph.sql, a row for each bucket with anything known; `length` is theirs."""
+    """`table` has a row for each bucket of `length` with anything in it.
+
+    Columns: bucket (timestamp, its start); for M in read_bytes, written_bytes, received_bytes, sent_bytes, calls: M
+    (what is certain, NULL when nothing is), M_max (what is possible, NULL without bound), M_peak (the highest rate of
+    one row or cell that begins in the bucket, per second). Rows of usage are cut at 5-minute edges, so in longer
+    buckets each is where it belongs.
+    """
 
     length: timedelta
     table: pa.Table
@@ -43,17 +54,16 @@ def graph(
     since: datetime,
     until: datetime,
     *,
-    node: str | None = None,
     points: int = 400,
 ) -> Graph:
     """What the server moved from `since` to `until`, in at most so many buckets of UTC, which hold all of that time.
 
-    NasacctError when the span is none.
+    A server of one node is asked of that node's warehouse. NasacctError when the span is none.
     """
     if since >= until:
         raise NasacctError("the time asked for ends before it begins; exchange since and until", USAGE)
     span = until - since
-    suffix = next(level for least, level in reversed(_LEVELS) if span >= least)
+    suffix = level(span)
     shortest = levels.LENGTHS.get(suffix, 1) // 1_000_000
     wanted = max(span.total_seconds() / points, shortest)
     seconds = next((s for s in _LENGTHS if s >= wanted), -(-int(wanted) // _LENGTHS[-1]) * _LENGTHS[-1])
@@ -61,6 +71,43 @@ def graph(
     lo = (since - _EPOCH) // length * length
     hi = -(-(until - _EPOCH) // length) * length
     low, high, length_us = (each // timedelta(microseconds=1) for each in (lo, hi, length))
-    views = levels.of(warehouse, _VIEWS, suffix, low, high)
-    params = {"server": server, "node": node, "lo": low, "hi": high, "length_us": length_us}
-    return Graph(length, warehouse.query(question("graph"), params, views=views))
+    views = levels.of(warehouse, tuple(MEASURES), suffix, low, high)
+    # rows of usage say by what they lack what is unknown of them
+    kinds = ("", "_bounds", "_unknown") if any(View.of(p.name).step for p in views["nfsd"]) else ("", "_bounds")
+    asked = [
+        Question(
+            question(f"graph_{view}"),
+            {"server": server},
+            {view: views[view]},
+            {*_TIMES, *(f"{m}{kind}" for m in measures for kind in kinds)},
+        )
+        for view, measures in MEASURES.items()
+    ]
+    found = [Buckets(rows, low, length_us) for rows in warehouse.answers(asked)]
+    return Graph(length, _table(found, low, length_us))
+
+
+def level(span: timedelta) -> str:
+    """Of which cells a graph of such a length is made, by the suffix of their view; '': of rows of usage."""
+    return next(suffix for least, suffix in reversed(_LEVELS) if span >= least)
+
+
+def _table(found: list[Buckets], low: int, length_us: int) -> pa.Table:
+    """The sums of every measure in the buckets in which there is anything."""
+    numbers = np.unique(np.concatenate([each.numbers for each in found]))
+    columns: dict[str, pa.Array[Any]] = {"bucket": pa.array(numbers * length_us + low).cast(pa.timestamp("us", "UTC"))}
+    for each, measures in zip(found, MEASURES.values(), strict=True):
+        at = np.searchsorted(numbers, each.numbers)
+        empty = np.ones(len(numbers), bool)
+        empty[at] = False
+        for name in measures:
+            sums = each.sums(name)
+            for suffix, values, known in (
+                ("", sums.certain, sums.known),
+                ("_max", sums.possible, sums.bounded),
+                ("_peak", sums.peak, ~np.isnan(sums.peak)),
+            ):
+                placed, missing = np.zeros(len(numbers), values.dtype), empty.copy()
+                placed[at], missing[at] = values, ~known
+                columns[f"{name}{suffix}"] = pa.array(placed, mask=missing)
+    return pa.table(columns).select(["bucket", *(f"{m}{s}" for m in ORDER for s in ("", "_max", "_peak"))])

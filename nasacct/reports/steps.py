@@ -25,16 +25,45 @@ MOST = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: From and to when a step reaches.
 Span = tuple[datetime, datetime]
-#: One cell for all time.
-_FOREVER_US = 1 << 62
+#: How rows find their steps.
+_ONE = "(SELECT *, $lo::BIGINT AS lo, $hi::BIGINT AS hi FROM {rows} WHERE t0_us < hi AND (t1_us > lo OR t0_us >= lo))"
+_MANY = "{rows} JOIN steps ON cell = t0_us // $cell_us AND t0_us < hi AND (t1_us > lo OR t0_us >= lo)"
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The table `steps` of sql/usage.sql, and the length of its cells."""
+    """Steps in their order: `spans` has from, to (timestamps) and lo, hi (from when to when rows count, µs of UTC).
 
-    table: pa.Table
-    cell_us: int
+    They do not overlap. Their rows lie in cells of `cell_us`, counted from 1970, over whose edges none reaches: that
+    makes of the search for a row's steps a join on equal numbers. None: there is but one step.
+    """
+
+    spans: pa.Table
+    cell_us: int | None = None
+
+    def placed(self, rows: str) -> str:
+        """The SELECT of `rows`, each with lo and hi of the steps that it reaches into; see `params` and `tables`."""
+        return (_ONE if self.cell_us is None else _MANY).format(rows=rows)
+
+    @property
+    def params(self) -> dict[str, int]:
+        """The parameters of what `placed` gives."""
+        if self.cell_us is None:
+            return {name: self.spans.column(name)[0].as_py() for name in ("lo", "hi")}
+        return {"cell_us": self.cell_us}
+
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """The table `steps` of what `placed` gives: each once for every cell that it has a part of."""
+        if self.cell_us is None:
+            return {}
+        lo, hi = (self.spans.column(name).to_numpy() for name in ("lo", "hi"))
+        first = lo // self.cell_us
+        count = (hi - 1) // self.cell_us - first + 1
+        row = np.repeat(np.arange(len(lo)), count)
+        nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        cells = {"lo": pa.array(lo[row]), "hi": pa.array(hi[row]), "cell": pa.array(first[row] + nth)}
+        return {"steps": pa.table(cells)}
 
 
 def length_of(text: str) -> timedelta:
@@ -50,7 +79,7 @@ def length_of(text: str) -> timedelta:
 
 def one(since: datetime, until: datetime, lo: int, hi: int) -> Steps:
     """A single step, of which rows count from `lo` to `hi` (µs of UTC): beyond it where the question has no end."""
-    return _steps([(since, until)], [(lo, hi)], _FOREVER_US)
+    return Steps(_spans([(since, until)], [(lo, hi)]))
 
 
 def steps(
@@ -64,9 +93,9 @@ def steps(
     return [(lo, hi) for lo, hi in found if lo < hi]
 
 
-def table(spans: list[Span], cell_us: int) -> Steps:
+def of_cells(spans: list[Span], cell_us: int) -> Steps:
     """The steps for cells of that length, at whose edges they may be cut."""
-    return _steps(spans, [(us(low), us(high)) for low, high in spans], cell_us)
+    return Steps(_spans(spans, [(us(low), us(high)) for low, high in spans]), cell_us)
 
 
 def _edges(first: datetime, length: timedelta, zone: tzinfo, last: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -87,22 +116,9 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _steps(spans: list[Span], counted: list[tuple[int, int]], cell_us: int) -> Steps:
-    lo, hi = (np.array([pair[i] for pair in counted], np.int64) for i in (0, 1))
-    first = lo // cell_us
-    count = (hi - 1) // cell_us - first + 1
-    row = np.repeat(np.arange(len(spans)), count)
-    nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    table = pa.table(
-        {
-            "from": pa.array([low for low, _ in spans], TIME).take(row),
-            "to": pa.array([high for _, high in spans], TIME).take(row),
-            "lo": pa.array(lo[row]),
-            "hi": pa.array(hi[row]),
-            "cell": pa.array(first[row] + nth),
-        }
-    )
-    return Steps(table, cell_us)
+def _spans(spans: list[Span], counted: list[tuple[int, int]]) -> pa.Table:
+    ends = {name: pa.array([span[i] for span in spans], TIME) for i, name in enumerate(("from", "to"))}
+    return pa.table(ends | {name: pa.array([c[i] for c in counted], pa.int64()) for i, name in enumerate(("lo", "hi"))})
 
 
 def us(at: datetime) -> int:

@@ -6,23 +6,34 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow.compute as pc
+
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import levels, steps
 from nasacct.reports.questions import question
+from nasacct.reports.sums import added, judged
 from nasacct.store.journal_ring import RING
 from nasacct.store.views import EVER
-from nasacct.store.warehouse import Warehouse
+from nasacct.store.warehouse import Question, Warehouse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import tzinfo
     from pathlib import Path
 
     import pyarrow as pa
 
+    from nasacct.store.views import Piece
+
 log = logging.getLogger(__name__)
 
 By = Literal["server", "node", "epoch"]
-VIEWS = ("nfsd", "links")
+#: What is asked of which view.
+MEASURES = {"nfsd": ("read_bytes", "written_bytes", "calls"), "links": ("received_bytes", "sent_bytes")}
+VIEWS = tuple(MEASURES)
+#: The measures as they are told.
+ORDER = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
+_TIMES = ("node", "server", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
 #: Before and after everything that a store can hold.
 _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -71,7 +82,7 @@ def ask(
     zone: tzinfo = UTC,
     server: str | None = None,
 ) -> pa.Table:
-    """The same as a table with the columns of sql/usage.sql, for whoever keeps a warehouse open.
+    """The same as a table with the columns of `sums.judged`, for whoever keeps a warehouse open.
 
     By `epoch` there is a row for each life of a server's counters.
     """
@@ -89,13 +100,51 @@ def ask(
     if length:
         spans = steps.steps(first, last, length, zone, begin, end)
         views, cell_us = levels.stepped(warehouse, VIEWS, [steps.us(at) for span in spans for at in span])
-        divided = steps.table(spans, cell_us)
+        divided = steps.of_cells(spans, cell_us)
     else:
         lo, hi = steps.us(since) if since else EVER[0], steps.us(until) if until else EVER[1]
         views = levels.between(warehouse, VIEWS, lo, hi)
         divided = steps.one(first, last, lo, hi)
-    params: dict[str, Any] = {"since": begin, "until": end, "by": by, "server": server, "cell_us": divided.cell_us}
-    return warehouse.query(question("usage"), params, views=views, tables={"steps": divided.table})
+    return of_steps(warehouse, divided, views, by, server)
+
+
+def of_steps(
+    warehouse: Warehouse,
+    divided: steps.Steps,
+    views: Mapping[str, Sequence[Piece]],
+    by: By = "server",
+    server: str | None = None,
+) -> pa.Table:
+    """The same for steps and for the views of their cells.
+
+    What lies in a step is summed at once; what the edges of steps cut is looked at only where there is such.
+    """
+    params = {"by": by, "server": server} | divided.params
+
+    def cut(found: list[pa.Table]) -> list[Question]:
+        if all(pc.all(table.column("inside")).as_py() is not False for table in found):
+            return []
+        text = question("usage_cut", parts=divided.placed("parts"))
+        return [Question(text, params, views, _columns(ORDER, ("", "_more", "_unknown")), divided.tables)]
+
+    asked = [
+        Question(
+            question(f"usage_{view}", **{view: divided.placed(view)}),
+            params,
+            {view: views[view]},
+            _columns(measures, ("", "_bounds", "_unknown")),
+            divided.tables,
+        )
+        for view, measures in MEASURES.items()
+    ]
+    found = warehouse.answers(asked, then=cut)
+    inside = [table.filter(table.column("inside")) for table in found[: len(asked)]]
+    return judged(added([*inside, *found[len(asked) :]], ORDER), divided.spans, ORDER)
+
+
+def _columns(measures: Iterable[str], kinds: Sequence[str]) -> set[str]:
+    """The columns that the questions name of views with these measures."""
+    return {*_TIMES, *(f"{m}{kind}" for m in measures for kind in kinds)}
 
 
 def checked(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:

@@ -65,9 +65,12 @@ class Engine(Protocol):
 
 
 class DuckEngine:
-    """DuckDB in memory, allowed to read below `root`; `query` may be called by several threads."""
+    """DuckDB in memory, allowed to read below `root`; `query` may be called by several threads.
 
-    def __init__(self, root: Path, *, memory_mib: int = 512, threads: int = 2) -> None:
+    Each query has `threads`: one, for streams are asked at the same time, and short queries lose by sharing.
+    """
+
+    def __init__(self, root: Path, *, memory_mib: int = 512, threads: int = 1) -> None:
         self._connection = duckdb.connect(":memory:")
         spill = Path(tempfile.gettempdir()) / f"nasacct-{os.getpid()}"
         for setting, value in {

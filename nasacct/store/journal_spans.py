@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class Spans:
         return cls(_joined((name, name) for name in names if _NAME.fullmatch(name)))
 
     @classmethod
+    def all(cls, several: Iterable[Spans]) -> Spans:
+        """The files of all of them."""
+        return cls(_joined(pair for spans in several for pair in spans.names))
+
+    @classmethod
     def decode(cls, said: Any) -> Spans:
         """The same back from JSON; ValueError, TypeError when it is none."""
         names = tuple((first, last) for first, last in said)
@@ -44,7 +50,7 @@ class Spans:
         return [list(pair) for pair in self.names]
 
     def __or__(self, other: Spans) -> Spans:
-        return Spans(_joined((*self.names, *other.names)))
+        return Spans.all((self, other))
 
     def __bool__(self) -> bool:
         return bool(self.names)
@@ -68,6 +74,12 @@ class Spans:
 
 
 NONE = Spans()
+
+
+def apart(several: Iterable[Spans]) -> bool:
+    """Whether no file's number is in two of them, which is quickly known, so that no two of them meet."""
+    numbers = sorted((int(first[:8]), int(last[:8])) for spans in several for first, last in spans.names)
+    return all(before[1] < after[0] for before, after in pairwise(numbers))
 
 
 def _place(first: str, last: str) -> tuple[int, int, str, str]:

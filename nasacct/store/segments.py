@@ -15,6 +15,7 @@ import errno
 import json
 import os
 import re
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,8 @@ Kind = Literal["usage", "readings", "rollup"]
 LEVELS = ("part", "hour", "day", "month", "year")
 _NAME = re.compile(r"(part|hour|day|month|year)-(\d{8}T\d{6})Z-(\d{8}T\d{6})Z-([0-9a-f]{16})\.parquet")
 _STAMP = "%Y%m%dT%H%M%S"
+#: More than what a file system's clock moves on by, and how many folders' names are remembered.
+_TICK_NS, _MOST_LISTED = 1_000_000_000, 1_000
 _FIELDS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
 #: How the names of journal files end, in `replaces`.
 JOURNAL = ".journal"
@@ -143,11 +146,46 @@ def name_of(level: str, since_us: int, until_us: int, digest: str) -> str:
 
 def named(path: Path) -> Segment | None:
     """The segment that the path's name tells of, None if it is no segment's name."""
-    match = _NAME.fullmatch(path.name)
+    said = _said(path.name)
+    return None if said is None else Segment(path, *said)
+
+
+def listed(where: Path) -> tuple[tuple[Segment, ...], tuple[str, ...]]:
+    """The folder's segments by name, and the names of all its other files that are visible.
+
+    OSError when it cannot be read.
+    """
+    changed = os.stat(where).st_mtime_ns  # noqa: PTH116 - with every question, of every folder
+    known = _LISTED.get(where)
+    if known is not None and known[0] == changed:
+        return known[1:]
+    read_at = time.time_ns()
+    with os.scandir(where) as entries:
+        names = sorted(entry.name for entry in entries)
+    found, others = [], []
+    for name in names:
+        said = _said(name)
+        if said is not None:
+            found.append(Segment(where / name, *said))
+        elif not name.startswith("."):
+            others.append(name)
+    listing = tuple(found), tuple(others)
+    # what comes in the tick of the clock in which the folder was read does not show in its time
+    if changed < read_at - _TICK_NS:
+        if len(_LISTED) > _MOST_LISTED:
+            _LISTED.clear()
+        _LISTED[where] = changed, *listing
+    return listing
+
+
+@lru_cache(maxsize=20_000)
+def _said(name: str) -> tuple[str, int, int, str] | None:
+    """What a segment's name says: level, since, until, digest."""
+    match = _NAME.fullmatch(name)
     if match is None:
         return None
     try:
-        return Segment(path, match[1], seconds_of(match[2]), seconds_of(match[3]), match[4])
+        return match[1], seconds_of(match[2]), seconds_of(match[3]), match[4]
     except ValueError:
         # no day of the calendar: not ours
         return None
@@ -165,9 +203,22 @@ def footer(segment: Segment) -> Footer:
 
     SegmentError when it is torn or foreign, OSError when it cannot be read now.
     """
+    return _known(segment)[0]
+
+
+def columns(segment: Segment) -> frozenset[str]:
+    """The names of the segment's columns; errors as those of `footer`."""
+    return _known(segment)[1]
+
+
+def _known(segment: Segment) -> tuple[Footer, frozenset[str]]:
     with reading(segment.path, "is no whole segment"):
         status = segment.path.stat()
-        return _footer(segment.path, status.st_size, status.st_mtime_ns)
+        return _read(segment.path, status.st_size, status.st_mtime_ns)
+
+
+#: What `listed` found, and the folder's time then.
+_LISTED: dict[Path, tuple[int, tuple[Segment, ...], tuple[str, ...]]] = {}
 
 
 @contextmanager
@@ -192,9 +243,16 @@ def reading(path: Path, what: str = "is damaged") -> Iterator[None]:
 
 
 @lru_cache(maxsize=20_000)
-def _footer(path: Path, _size: int, _mtime_ns: int) -> Footer:
+def _read(path: Path, _size: int, _mtime_ns: int) -> tuple[Footer, frozenset[str]]:
     # a name of its own for the arguments that only tell one state of a file from the next
-    return Footer.decode((pq.read_metadata(path).metadata or {})[KEY])
+    found = pq.read_metadata(path)
+    return Footer.decode((found.metadata or {})[KEY]), _one(frozenset(found.schema.names))
+
+
+@lru_cache(maxsize=100)
+def _one(names: frozenset[str]) -> frozenset[str]:
+    """The same set for all who have these columns."""
+    return names
 
 
 def _iso(us: int) -> str:

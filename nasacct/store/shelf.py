@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError, not_now
-from nasacct.store.journal_spans import Spans
-from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, footer, named
+from nasacct.store.journal_spans import Spans, apart
+from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, footer, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,10 +35,7 @@ class Shelf:
     @property
     def journals(self) -> Spans:
         """The journal files of which the visible segments were made."""
-        found = Spans()
-        for said in self.visible.values():
-            found |= said.journals
-        return found
+        return Spans.all(said.journals for said in self.visible.values())
 
 
 def shelf(
@@ -69,9 +66,8 @@ def _look(
     where: Path, since_us: int | None, until_us: int | None, moments: list[int], left_out: Mapping[Path, str] | None
 ) -> Shelf:
     found = Shelf()
-    wanted: list[Segment] = []
     try:
-        paths = sorted(where.iterdir(), key=lambda path: path.name)
+        every, others = listed(where)
     except FileNotFoundError:
         return found
     except OSError as error:
@@ -79,13 +75,12 @@ def _look(
             raise
         found.trouble.append(not_now(error))
         return found
-    for path in paths:
-        segment = named(path)
-        if segment is None:
-            if not path.name.startswith("."):
-                found.trouble.append(f"{path} is no segment and is left out; move it away")
-        elif reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments):
-            wanted.append(segment)
+    found.trouble += [f"{where / name} is no segment and is left out; move it away" for name in others]
+    wanted = [
+        segment
+        for segment in every
+        if reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments)
+    ]
     sound: dict[Segment, Footer] = {}
     for segment in wanted:
         if left_out and segment.path in left_out:
@@ -100,9 +95,9 @@ def _look(
             if left_out is None or isinstance(error, FileNotFoundError):
                 raise
             found.trouble.append(not_now(error))
-    listed = {item.name for said in sound.values() for item in said.replaces}
+    replaced = {item.name for said in sound.values() for item in said.replaces}
     for segment, said in sound.items():
-        (found.hidden if segment.name in listed else found.visible)[segment] = said
+        (found.hidden if segment.name in replaced else found.visible)[segment] = said
     for segment, said in (*found.hidden.items(), *found.visible.items()):
         found.replaced.update((item.name, (item, segment)) for item in said.replaces)
     _once(found)
@@ -118,6 +113,8 @@ def reaches(segment: Segment, since_us: int | None, until_us: int | None) -> boo
 
 def _once(found: Shelf) -> None:
     """Hide what was made twice of the same journal files, as when two keepers ran on two copies of a store."""
+    if apart(said.journals for said in found.visible.values()):
+        return
     claimed = Spans()
     for segment, said in sorted(found.visible.items(), key=lambda item: (-item[1].journals.count, item[0].name)):
         mine = said.journals

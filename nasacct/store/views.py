@@ -3,28 +3,32 @@
 Of every stream there are its usage (`nfsd`), its readings (`readings_nfsd`), and its usage in cells of 5 minutes, an
 hour, a day (`nfsd_5m`, `nfsd_1h`, `nfsd_1d`). The cells have the columns of usage, so one question may be asked of any
 of them, or of a view that has each span of time from another one (`Piece`).
+
+Most of a short question's time goes to planning it, and that grows with every column and every SELECT around another:
+so a view is one SELECT, of the columns that are asked for, wherever its files have them all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from nasacct.store.engine import quoted
 from nasacct.store.schema import STREAMS
-from nasacct.store.tables import readings_schema, rollup_schema, usage_schema
+from nasacct.store.segments import columns
+from nasacct.store.tables import readings_schema, usage_schema
 from nasacct.store.tree import STEPS
+from nasacct.store.view_columns import cells, kept, readings, rows, summed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from nasacct.store.schema import Stream
     from nasacct.store.segments import Segment
     from nasacct.store.tree import Relation, Tree
+    from nasacct.store.view_columns import Column
 
 _READINGS = "readings_"
 #: Before and after everything that a store can hold, in µs of UTC.
@@ -67,92 +71,107 @@ class View:
 
 @dataclass(slots=True)
 class Seen:
-    """What a view of this piece is made of: `kept` rollups, `segments` and a `tail` of readings or of other usage."""
+    """What a view of this piece is made of: `kept` rollups, `segments` and a `tail` of readings or of other usage.
+
+    Only a piece that is `cut` leaves out what its files hold of other times.
+    """
 
     name: str
     piece: Piece
     view: View
+    cut: bool = False
     segments: list[Segment] = field(default_factory=list)
     kept: list[Segment] = field(default_factory=list)
     tail: list[pa.Table] = field(default_factory=list)
 
+    @property
+    def tail_name(self) -> str:
+        """Under which name the SELECT looks for `table`, where there is any tail or no segment."""
+        return f"tail_{self.name}"
+
     def table(self) -> pa.Table:
         """The tail as one table."""
-        schema = readings_schema(self.view.stream) if self.view.readings else usage_schema(self.view.stream)
-        return pa.concat_tables([schema.empty_table(), *self.tail])
+        schema = (readings_schema if self.view.readings else usage_schema)(self.view.stream)
+        return pa.concat_tables(self.tail) if self.tail else schema.empty_table()
 
-    def select(self) -> str:
-        """The view's SELECT, beside a table `tail_<name>`."""
-        if self.view.step is None:
-            # some operations and times have names that are words of SQL
-            schema = self.table().schema
-            columns = ", ".join(f'"{name}"' for name in schema.names)
-            if not self.view.readings:
-                columns += _unknown(self.view.stream)
-            kind = "readings" if self.view.readings else "usage"
-            return _template(kind).format(columns=columns, source=self._rows())
-        length = STEPS[self.view.step] * 1_000_000
-        begin = self.piece.since_us // length * length
-        span = {"since_us": begin, "until_us": self.piece.until_us, "length_us": length}
+    def select(self, asked: Collection[str] | None = None) -> str:
+        """The view's SELECT, of the columns `asked`, or of all; beside a table `tail_name`."""
+        view = self.view
+        if view.step is not None:
+            return self._cells(view.stream, STEPS[view.step] * 1_000_000, asked)
+        found = _those(readings(view.stream) if view.readings else rows(view.stream), asked)
+        where = []
+        if self.cut and not view.readings:
+            where = [f"{edge} make_timestamptz({at})" for edge, at in self._edges("t0")]
+        return _select(found, self._rows({name for column in found for name in column.of}), where)
+
+    def _rows(self, needed: Collection[str]) -> str:
+        """Where the rows come from."""
+        if not self.segments:
+            return self.tail_name
+        if not _have(self.segments, needed):
+            # what an older segment lacks is NULL
+            return f"({_from('*', _read(self.segments))}\nUNION ALL BY NAME\n{_from('*', self.tail_name)})"
+        files = _read(self.segments, alike=True)
+        if not any(map(len, self.tail)):
+            return files
+        names = ", ".join(f'"{name}"' for name in sorted(needed))
+        return f"({_from(names, files)}\nUNION ALL\n{_from(names, self.tail_name)})"
+
+    def _cells(self, stream: Stream, length_us: int, asked: Collection[str] | None) -> str:
+        found = _those(cells(stream, length_us), asked)
+        needed = {name for column in found for name in column.of}
+        begin = self.piece.since_us // length_us * length_us
+        within = [f"bucket >= make_timestamptz({begin})", f"bucket < make_timestamptz({self.piece.until_us})"]
+        # a piece that ends within a cell has what of the cell begins before
+        t0_us = cells(stream, length_us)["t0_us"].sql
+        where = [f"{edge} {at}" for edge, at in self._edges(t0_us) if at % length_us] if self.cut else []
+        if self.kept and not self.segments and not any(map(len, self.tail)) and _have(self.kept, needed):
+            return _select(found, _read(self.kept, alike=True), within + where)
         sources = []
         if self.kept:
-            columns = ", ".join(f'"{name}"' for name in rollup_schema(self.view.stream).names)
-            sources.append(_template("sums_kept").format(files=_files(self.kept), columns=columns, **span))
+            have = frozenset().union(*map(columns, self.kept))
+            sources.append(_select(kept(stream, have), _read(self.kept), within))
         if self.segments or any(map(len, self.tail)) or not self.kept:
-            sources.append(_template("sums_new").format(source=self._rows(), **_sums(self.view.stream), **span))
-        source = "UNION ALL BY NAME\n".join(sources)
-        columns = _cells(self.view.stream)
-        return _template("rollup").format(columns=columns, length_us=length, source=source)
+            source = self._rows(usage_schema(stream).names)
+            sources.append(summed(stream, source, length_us, begin, self.piece.until_us))
+        return _select(found, "({})".format("\nUNION ALL BY NAME\n".join(sources)), where)
 
-    def _rows(self) -> str:
-        name = "segments_and_tail" if self.segments else "tail"
-        return _template(name).format(view=self.name, files=_files(self.segments))
-
-
-def joined(seen: Sequence[Seen]) -> str:
-    """The SELECT of one view that is made of the views of several pieces."""
-    parts = [
-        _template("whole_piece" if s.view.readings else "piece").format(
-            view=s.name, since_us=s.piece.since_us, until_us=s.piece.until_us
-        )
-        for s in seen
-    ]
-    return _template("pieces").format(pieces="UNION ALL BY NAME\n".join(parts))
+    def _edges(self, what: str) -> list[tuple[str, int]]:
+        """The conditions that `what` lies in the piece: what stands before a moment, and the moment."""
+        edges = [(f"{what} >=", self.piece.since_us), (f"{what} <", self.piece.until_us)]
+        return [(edge, at) for edge, at in edges if at not in EVER]
 
 
-def _files(segments: Sequence[Segment]) -> str:
-    return ", ".join(quoted(str(s.path)) for s in segments)
+def joined(name: str, seen: Sequence[Seen], asked: Collection[str] | None) -> dict[str, str]:
+    """The SELECTs, by their names, that a view which is made of several pieces needs."""
+    if len(seen) == 1:
+        return {name: seen[0].select(asked)}
+    parts = {what.name: what.select(asked) for what in seen}
+    return parts | {name: "\nUNION ALL BY NAME\n".join(_from("*", part) for part in parts)}
 
 
-@cache
-def _sums(stream: Stream) -> dict[str, str]:
-    """What fills sums_new.sql for a stream."""
-    sums = [_template("sum_bounded" if m.bounded else "sum_plain").strip().format(m=m.name) for m in stream.usage]
-    bounded = [f'coalesce("{m.name}_more" > 0, false)' for m in stream.usage if m.bounded]
-    keys = "".join(f'"{key}", ' for key in stream.keys)
-    return {"sums": ",\n       ".join(sums), "long": " OR ".join(bounded) or "false", "keys": keys}
+def _those(known: dict[str, Column], asked: Collection[str] | None) -> list[Column]:
+    """The columns that are asked for, in their order, and always one."""
+    found = [column for name, column in known.items() if asked is None or name in asked]
+    return found or [next(iter(known.values()))]
 
 
-@cache
-def _unknown(stream: Stream) -> str:
-    """Of each bounded measure the column that says whether its part is unknown, as the cells count them."""
-    names = [m.name for m in stream.usage if m.bounded]
-    return "".join(f', CAST("{n}" IS NULL OR "{n}_more" IS NULL AS BIGINT) AS "{n}_unknown"' for n in names)
+def _select(found: Sequence[Column], source: str, where: Sequence[str]) -> str:
+    named = ", ".join(column.sql if column.plain else f'{column.sql} AS "{column.name}"' for column in found)
+    return _from(named, source) + (f"\nWHERE {' AND '.join(where)}" if where else "")
 
 
-@cache
-def _cells(stream: Stream) -> str:
-    """The columns of rollup.sql that come as they are: a bound is NULL where any part has none."""
-    found = [f'"{name}"' for name in ("node", *stream.keys, "epoch", "t0", "t1", "whole", "parts")]
-    for measure in stream.usage:
-        found.append(f'"{measure.name}"')
-        if measure.bounded:
-            more, unknown = f'"{measure.name}_more"', f'"{measure.name}_unknown"'
-            found += [f"CASE WHEN {unknown} = 0 THEN {more} END AS {more}", unknown]
-    return ", ".join(found)
+def _from(named: str, source: str) -> str:
+    return f"SELECT {named}\nFROM {source}"
 
 
-@cache
-def _template(name: str) -> str:
-    text = resources.files("nasacct.store.sql").joinpath(f"{name}.sql").read_text()
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
+def _have(segments: Sequence[Segment], needed: Collection[str]) -> bool:
+    """Whether all of the segments have all of the columns."""
+    return all(columns(segment).issuperset(needed) for segment in segments)
+
+
+def _read(segments: Sequence[Segment], *, alike: bool = False) -> str:
+    """The files as a table; unless they have the columns `alike`, with every column that any of them has."""
+    files = ", ".join(quoted(str(s.path)) for s in segments)
+    return f"read_parquet([{files}]{'' if alike else ', union_by_name = true'}, hive_partitioning = false)"

@@ -1,5 +1,6 @@
--- The sums of usage that is in no rollup yet, as a rollup holds them (see nasacct/store/sums.py), in the same buckets.
--- {source}: its rows; {long}: whether a row has a bound beyond what is certain. The rest as in sums_kept.sql.
+-- The sums of usage that is in no rollup yet, as a rollup holds them (see nasacct/store/sums.py), in the buckets of
+-- {length_us} that begin from {since_us} up to before {until_us}.
+-- {source}: its rows; {long}: whether a row has a bound beyond what is certain; filled in by nasacct/store/view_columns.py.
 SELECT node, {keys} epoch, make_timestamptz(bucket_us) AS bucket,
        make_timestamptz(CASE WHEN piece THEN begun_us END) AS row_t0,
        make_timestamptz(CASE WHEN piece THEN over_us END) AS row_t1,
@@ -13,7 +14,7 @@ FROM (
             SELECT *, epoch_us(t0) // {length_us} * {length_us} AS bucket_us,
                    epoch_us(t0) - before_us AS begun_us, epoch_us(t1) + after_us AS over_us,
                    {long} AS long
-            FROM ({source})
+            FROM {source}
         )
     )
 )

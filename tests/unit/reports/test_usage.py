@@ -15,11 +15,11 @@ from journals import Recorder
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import steps, usage
-from nasacct.reports.questions import question
 from nasacct.store.frame import Instant
 from nasacct.store.keep import Rules, keep
 from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
+from nasacct.store.views import Piece
 from nasacct.store.warehouse import Warehouse
 from nasacct.times import iso
 
@@ -254,15 +254,8 @@ def test_longer_cells_give_the_same_answer_to_the_byte(days, edges, nudge):
     """A span is the sum of whole days, hours and cells of 5 minutes; its bounds are those of the rows of usage."""
     since, until = sorted(edges)
     since += timedelta(seconds=nudge)
-    params = {"since": since, "until": until, "by": "server", "server": None}
     one = steps.one(since, until, steps.us(since), steps.us(until))
-    rows = (
-        days[0]
-        .query(
-            question("usage"), params | {"cell_us": one.cell_us}, views=["nfsd", "links"], tables={"steps": one.table}
-        )
-        .to_pylist()
-    )
+    rows = usage.of_steps(days[0], one, {view: [Piece(view)] for view in usage.VIEWS}).to_pylist()
     for warehouse in days:
         assert usage.ask(warehouse, "server", since, until).to_pylist() == rows
 

@@ -1,2 +1,0 @@
--- All rows of one of them.
-SELECT * FROM {view}
