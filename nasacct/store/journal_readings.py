@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def of_journal(
-    journal: Journal, following: Journal | None = None, streams: Collection[str] = tuple(STREAMS)
+    journal: Journal, following: Journal | None = None, streams: Collection[str] | None = None
 ) -> dict[str, Readings]:
-    """The streams' readings of one journal file, up to the head of the `following` one if that is given."""
-    builders = {name: _Builder(STREAMS[name], journal.origin.boot_id) for name in streams}
+    """The readings of one journal file, of these streams or of all, up to the head of the `following` one if given."""
+    builders = {name: _Builder(STREAMS[name], journal.origin.boot_id) for name in streams or STREAMS}
     carried: dict[str, set[int]] = {}
     for name, last in journal.carry.rows.items():
         sids = last.sids()
@@ -199,7 +199,9 @@ class _Builder:
             return
         born = subject.about.get("born_ns")
         wall = min(max(subject.after, born if isinstance(born, int) else 0), seen.wall_ns)
-        boot = seen.boot_ns - (seen.wall_ns - wall)
+        # whatever the clock was told since: it began after this boot
+        boot = max(seen.boot_ns - (seen.wall_ns - wall), 0)
+        wall = max(wall, seen.wall_ns - seen.boot_ns)
         self.add(np.array([at], np.int32), wall, boot, ZERO, cycle, np.zeros((1, self.stream.width), np.int64))
 
     def _matters(self, at: int) -> bool:

@@ -6,38 +6,38 @@ and finals were made rows by `journal_readings.py`. What cannot be known is boun
 - a 64-bit counter that falls inside an epoch: NULL (an anomaly);
 - a 32-bit counter wraps: the growth modulo 2^32, certain only if it could not have wrapped twice in the time;
 - an end without a final reading: 0 is certain, at most the link's rate times the time is possible;
-- a counter that was absent and returns: the growth since it was last seen, as one row over the whole time.
+- a counter that was absent and returns: the growth since it was last seen, as one row over the whole time;
+- a row of more than 400 days, which only a wrong clock can give: its growth in no time, at its end; and an end without
+  a final reading without a bound, when the server was last read.
 
-Usage is cut at UTC 5-minute edges by t_k/T in integers, so that the parts always add up to the whole. A part of a row
-longer than two intervals is bounded by the whole row's growth; the row's own total stays exact.
+Then usage is cut (`cutting.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
+from nasacct.store.cutting import NO_BOUND, Rows, cut, slices
 from nasacct.store.frame import ABSENT
 from nasacct.store.readings import FINAL, HELD, LOST, READ
-from nasacct.store.tables import TIME, usage_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from nasacct.store.readings import Readings
-    from nasacct.store.schema import Stream
 
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-#: Usage is cut at multiples of this (UTC), in microseconds.
-EDGE_US = 300_000_000
-#: The bound of a row that has none.
-NO_BOUND = -1
+#: Longer than a server runs without being read, in µs: a clock was wrong by years.
+ENDLESS_US = 400 * 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,35 @@ class _Pairs:
     cycles: Ints
 
 
-def account(readings: Readings, node: str, terms: Terms) -> pa.Table:
+def account(readings: Readings, node: str, terms: Terms, within: tuple[int, int] | None = None) -> pa.Table:
     """The usage of one stream (schema: `usage_schema`), sorted by subject and time.
 
     The sum of a measure over an epoch equals its last reading minus its first, however the readings were cut into
-    files and whatever was lost between them.
+    files and whatever was lost between them. `within` a span (µs of UTC) only the parts that reach into it are made.
     """
+    return cut(_rows(readings, terms), node, within)
+
+
+def accounts(readings: Readings, node: str, terms: Terms) -> Iterator[pa.Table]:
+    """The same in the order of segments, in tables that are small however long nobody read: at least one."""
+    for some in slices(_rows(readings, terms)):
+        yield cut(some, node)
+
+
+def parts_of(readings: Readings, terms: Terms) -> int:
+    """How many parts the usage has."""
+    return int(_rows(readings, terms).pieces.sum())
+
+
+def _rows(readings: Readings, terms: Terms) -> Rows:
+    """The usage before it is cut."""
     stream = readings.stream
     readings = _without_gaps(readings)
     pairs = _pairs(readings)
     known = _last_known(readings)
     lost = np.isin(readings.kind[pairs.right], (FINAL, LOST))
+    # no clock that is right says so: nobody knows when that was, and of an end not what there may have been
+    endless = pairs.t1 - pairs.t0 > ENDLESS_US
     growth, unsure = _growth(readings, known, pairs)
     columns: dict[str, tuple[Ints, Ints | None]] = {}
     for measure in stream.usage:
@@ -86,8 +104,14 @@ def account(readings: Readings, node: str, terms: Terms) -> pa.Table:
         if measure.bounded:
             rate = terms.link_bytes_s if measure.unit == "bytes" else None
             value, more = _bound(value, more, lost, pairs, rate)
+            more = np.where(lost & endless & (more > 0), NO_BOUND, more)
         columns[measure.name] = value, more
-    return _cut(stream, readings, node, pairs, columns, terms)
+    t0 = np.where(endless & ~lost, pairs.t1, pairs.t0)
+    t1 = np.where(endless & lost, pairs.t0, pairs.t1)
+    who = readings.who[pairs.left]
+    return Rows(
+        stream, readings.subjects, who, t0, t1, pairs.cycles, columns, 2 * terms.interval_ns // 1000 + 1_000_000
+    )
 
 
 def _without_gaps(readings: Readings) -> Readings:
@@ -201,64 +225,3 @@ def _bound(value: Ints, more: Ints, lost: Bools, pairs: _Pairs, rate: int | None
     seconds, rest = np.divmod(pairs.most_us, 1_000_000)
     carried = rate * seconds + rate * rest // 1_000_000 + 1
     return np.where(unread, 0, value), np.where(unread, carried, more)
-
-
-def _cut(
-    stream: Stream,
-    readings: Readings,
-    node: str,
-    pairs: _Pairs,
-    columns: dict[str, tuple[Ints, Ints | None]],
-    terms: Terms,
-) -> pa.Table:
-    span = pairs.t1 - pairs.t0
-    first, last = pairs.t0 // EDGE_US, np.maximum(pairs.t1 - 1, pairs.t0) // EDGE_US
-    pieces = last - first + 1
-    row = np.repeat(np.arange(len(span)), pieces)
-    nth = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    begin = np.maximum((first[row] + nth) * EDGE_US, pairs.t0[row])
-    end = np.minimum((first[row] + nth + 1) * EDGE_US, pairs.t1[row])
-    long = (span > 2 * terms.interval_ns // 1000 + 1_000_000)[row] & (pieces > 1)[row]
-    whole = np.ones(len(span), bool)
-    data: dict[str, pa.Array[Any]] = {}
-    for measure in stream.usage:
-        value, more = columns[measure.name]
-        gauge = stream.measures[stream.index[measure.of[0]]].kind == "gauge"
-        part = value[row] if gauge else _share(value, pairs, span, row, begin, end)
-        data[measure.name] = pa.array(part, mask=value[row] == ABSENT)
-        if measure.bounded:
-            assert more is not None
-            whole &= more == 0
-            # a bound is a rate times a time, so each piece has its share of it; rounding goes up
-            share = _share(more, pairs, span, row, begin, end) + ((more > 0) & (pieces > 1))[row]
-            slack = share + np.where(long, np.maximum(value[row] - part, 0), 0)
-            data[f"{measure.name}_more"] = pa.array(slack, mask=more[row] == NO_BOUND)
-    who = readings.who[pairs.left][row]
-    for key in stream.keys:
-        data[key] = pa.array([s.keys.get(key) for s in readings.subjects], pa.string()).take(who)
-    data["epoch"] = pa.array([s.epoch for s in readings.subjects], pa.string()).take(who)
-    data["node"] = pa.repeat(pa.scalar(node), len(row))
-    data["t0"], data["t1"] = pa.array(begin, TIME), pa.array(end, TIME)
-    data["before_us"] = pa.array(begin - pairs.t0[row])
-    data["after_us"] = pa.array(pairs.t1[row] - end)
-    data["cycles"] = pa.array(pairs.cycles[row].astype(np.int32))
-    data["whole"] = pa.array(whole[row])
-    schema = usage_schema(stream)
-    return pa.table([data[n] for n in schema.names], schema=schema)
-
-
-def _share(value: Ints, pairs: _Pairs, span: Ints, row: Ints, begin: Ints, end: Ints) -> Ints:
-    """Part k of D over T: floor(D*t_k/T) - floor(D*t_(k-1)/T), exact in integers."""
-    if not len(row):
-        return np.zeros(0, np.int64)
-    total, length = np.maximum(value, 0)[row], np.maximum(span, 1)[row]
-    until, since = end - pairs.t0[row], begin - pairs.t0[row]
-    cut = span[row] != (end - begin)
-    out = total.copy()
-    if cut.any():
-        if float(total[cut].max()) * float(length[cut].max()) < 2**62:
-            out[cut] = total[cut] * until[cut] // length[cut] - total[cut] * since[cut] // length[cut]
-        else:
-            big = [t.astype(object) for t in (total[cut], until[cut], since[cut], length[cut])]
-            out[cut] = (big[0] * big[1] // big[3] - big[0] * big[2] // big[3]).astype(np.int64)
-    return out

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from nasacct.store import journal
 from nasacct.store.chain import chain
 from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import account, anomalies
+from nasacct.store.ledger import accounts, anomalies
 from nasacct.store.segment_file import SegmentWriter, digest_of
 from nasacct.store.segments import Footer, Replaced
 from nasacct.store.shelf import shelf
@@ -77,15 +77,19 @@ def _make(tree: Tree, found: Journal, following: Journal, missing: list[Relation
         if relation.kind == "usage":
             for sentence in anomalies(of_stream):
                 log.warning("node %s: %s", tree.node, sentence)
-            table = account(of_stream, tree.node, terms(found.origin))
+            tables = accounts(of_stream, tree.node, terms(found.origin))
         else:
-            table = of_stream.table(tree.node)
-        since, until = span(table, found.at.wall_ns // 1000)
+            tables = iter([of_stream.table(tree.node)])
+        at_us = found.at.wall_ns // 1000
+        bounds = [(at_us, at_us)]
         told = ((found.origin.interval_ns, found.origin.link_bytes_s),) if relation.kind == "readings" else ()
         kind, stream = relation.kind, relation.stream.name
         with SegmentWriter(relation.folder, "part", relation.schema) as writer:
-            writer.add(table.sort_by(relation.order))
+            for table in tables:
+                writer.add(table.sort_by(relation.order))
+                bounds.append(span(table, at_us))
             rows = writer.rows
+            since, until = min(low for low, _ in bounds), max(high for _, high in bounds)
             writer.finish(Footer(kind, stream, tree.node, "part", since, until, rows, replaces, terms=told))
 
 

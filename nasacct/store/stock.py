@@ -191,7 +191,8 @@ class Stock:
             # also files that only say what is replaced were looked at
             what.segments += [s for s in rows if reaches(s, what.piece.since_us, what.piece.until_us)]
             kind: Kind = "readings" if what.view.readings else "usage"
-            what.tail += tail.tables(kind, what.view.stream.name, replaced)
+            span = what.piece.since_us, what.piece.until_us
+            what.tail += tail.tables(kind, what.view.stream.name, replaced, *span)
             trouble += found.trouble
         trouble += tail.trouble
         try:

@@ -12,7 +12,7 @@ from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store import journal
 from nasacct.store.chain import chain
 from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account
+from nasacct.store.ledger import Terms, account, parts_of
 from nasacct.store.schema import STREAMS
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from nasacct.store.journal import Journal
     from nasacct.store.readings import Readings
     from nasacct.store.segments import Kind
+
+
+#: Parts of usage of one file that are kept in memory, and the longest cells that are made of them.
+MANY, DAY_US = 500_000, 86_400_000_000
 
 
 def terms(origin: journal.Origin) -> Terms:
@@ -64,12 +68,13 @@ class Tail:
         self.trouble: list[str] = []
         self._made: dict[Path, _Made] = {}
 
-    def look(self, paths: list[Path], first: int = 0, streams: Collection[str] = tuple(STREAMS)) -> None:
-        """Read what is new of these streams since the last look in the folder's files `paths`.
+    def look(self, paths: list[Path], first: int = 0, streams: Collection[str] = ()) -> None:
+        """Read what is new of these streams, or of all, since the last look in the folder's files `paths`.
 
         Those before `first` are kept. NasacctError when one of them is of a newer version.
         """
         self.trouble = []
+        streams = streams or STREAMS.keys()
         made: dict[Path, _Made] = {}
         later: Path | None = None
         inside: Journal | None = None
@@ -119,14 +124,27 @@ class Tail:
         """When the newest cycle was (ns of UTC) that the last look found; None without one."""
         return max((made.last_ns for made in self._made.values()), default=None)
 
-    def tables(self, kind: Kind, stream: str, replaced: Collection[str]) -> list[pa.Table]:
-        """The usage or the readings of a stream that was looked for, a table for each file that no segment replaces."""
-        return [self._table(made, kind, stream) for path, made in self._made.items() if path.name not in replaced]
+    def tables(
+        self, kind: Kind, stream: str, replaced: Collection[str], since_us: int, until_us: int
+    ) -> list[pa.Table]:
+        """The usage or the readings of a stream that was looked for, a table for each file that no segment replaces.
 
-    def _table(self, made: _Made, kind: Kind, stream: str) -> pa.Table:
+        Rows of other times than the span's may be missing.
+        """
+        there = [made for path, made in self._made.items() if path.name not in replaced]
+        return [self._table(made, kind, stream, since_us, until_us) for made in there]
+
+    def _table(self, made: _Made, kind: Kind, stream: str, since_us: int, until_us: int) -> pa.Table:
         table = made.tables.get((kind, stream))
         if table is None:
             readings = made.readings[stream]
-            table = readings.table(self.node) if kind == "readings" else account(readings, self.node, made.terms)
+            if kind == "readings":
+                table = readings.table(self.node)
+            elif parts_of(readings, made.terms) > MANY:
+                # nobody could read for days: too many parts to keep, and seldom for long; the newest are always there
+                since_us = min(since_us, made.last_ns // 1000)
+                return account(readings, self.node, made.terms, (since_us // DAY_US * DAY_US, until_us))
+            else:
+                table = account(readings, self.node, made.terms)
             made.tables[kind, stream] = table
         return table

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.store import journal
 from nasacct.store.check.groups import groups, slices
-from nasacct.store.check.telescoping import again, compared, lost_usage, terms_of
+from nasacct.store.check.telescoping import agains, compared, lost_usage, terms_of
 from nasacct.store.check.whole import Report, of_tree
 from nasacct.store.compaction import replaced_by
 from nasacct.store.expiry import clean
@@ -171,9 +171,9 @@ def _made_again(tree: Tree, stream: Stream, group: Group) -> Finding:
     bounds = [(s.since, s.until) for s in readings.values()]
     with SegmentWriter(relation.folder, level, relation.schema) as writer:
         for (rows,) in slices(stream, [(list(readings), tree.relation("readings", stream).schema, None)], 1):
-            table = again(stream, rows, tree.node, terms).sort_by(relation.order)
-            bounds.append(span(table, bounds[0][0]))
-            writer.add(table)
+            for table in agains(stream, rows, tree.node, terms):
+                bounds.append(span(table, bounds[0][0]))
+                writer.add(table.sort_by(relation.order))
         since, until = min(low for low, _ in bounds), max(high for _, high in bounds)
         listed = tuple(sorted(replaces, key=lambda item: item.name))
         said = Footer("usage", stream.name, tree.node, level, since, until, writer.rows, listed)

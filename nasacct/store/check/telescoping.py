@@ -17,7 +17,7 @@ from nasacct.store import journal
 from nasacct.store.check.groups import Group, groups, slices
 from nasacct.store.finding import Finding
 from nasacct.store.journal_spans import Spans
-from nasacct.store.ledger import Terms, account
+from nasacct.store.ledger import Terms, account, accounts
 from nasacct.store.readings import CARRY, FINAL, HELD, KINDS, READ, ZERO, Readings
 from nasacct.store.shelf import shelf
 from nasacct.store.tables import readings_schema, usage_schema
@@ -73,6 +73,15 @@ def terms_of(footers: Iterable[Footer]) -> tuple[Terms, bool]:
 
 def again(stream: Stream, readings: pa.Table, node: str, terms: Terms) -> pa.Table:
     """The usage of stored readings of any number of journal files."""
+    return account(_ordered(stream, readings), node, terms)
+
+
+def agains(stream: Stream, readings: pa.Table, node: str, terms: Terms) -> Iterator[pa.Table]:
+    """The same in the order of epochs, in tables that are small."""
+    return accounts(_ordered(stream, readings), node, terms)
+
+
+def _ordered(stream: Stream, readings: pa.Table) -> Readings:
     # where files meet, the rows of one moment that the later file begins with come after those of the earlier one
     kind: Any = readings.column("kind")
     begins: Any = pc.or_(
@@ -82,7 +91,7 @@ def again(stream: Stream, readings: pa.Table, node: str, terms: Terms) -> pa.Tab
     by = [*stream.keys, "epoch", "boot_us", "begins"]
     placed = readings.append_column("begins", begins.cast(pa.int8())).sort_by([(name, "ascending") for name in by])
     ordered = placed.drop_columns(["begins"])
-    return account(_by_file(Readings.of_table(stream, ordered)), node, terms)
+    return _by_file(Readings.of_table(stream, ordered))
 
 
 def _by_file(readings: Readings) -> Readings:

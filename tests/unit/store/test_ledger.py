@@ -1,17 +1,20 @@
 """The ledger by hand: each rule on the smallest series that shows it."""
 
 from itertools import pairwise
+from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nasacct.store import cutting
 from nasacct.store.frame import ABSENT, Subject
-from nasacct.store.ledger import Terms, account, anomalies
+from nasacct.store.ledger import Terms, account, accounts, anomalies, parts_of
 from nasacct.store.readings import CARRY, FINAL, HELD, LOST, READ, ZERO, Readings
 from nasacct.store.schema import DISKS, LINKS, NFSD
-from nasacct.store.tables import readings_schema
+from nasacct.store.tables import readings_schema, usage_schema
 
 SECOND = 1_000_000_000
 TERMS = Terms(interval_ns=10 * SECOND, link_bytes_s=1000)
@@ -34,6 +37,10 @@ def series(stream, measure, points, *, bits32=()):
         np.arange(len(points), dtype=np.int64),
         values,
     )
+
+
+def us(at):
+    return round(at.timestamp() * 1_000_000)
 
 
 def parts(readings, measure):
@@ -168,6 +175,40 @@ def test_stored_readings_give_the_same_usage_again():
         assert table.schema.equals(readings_schema(NFSD))
         again = Readings.of_table(NFSD, table)
         assert account(again, "n", TERMS).equals(account(readings, "n", TERMS))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 40)), min_size=1, max_size=8), st.integers(1, 3), st.data())
+def test_slices_are_the_same_usage_in_the_order_of_segments(lives, few, data):
+    """However little is made at once: subjects stay together, by key and epoch, NULL last; and of a span its parts."""
+    subjects = [
+        Subject("nfsd", {"server": None if key == 9 else f"srv{key}"}, f"boot/{i}") for i, (key, _) in enumerate(lives)
+    ]
+    who = np.repeat(np.arange(len(lives), dtype=np.int32), 2)
+    minutes = np.array([[0, length] for _, length in lives], np.int64).reshape(-1)
+    values = np.zeros((len(who), NFSD.width), np.int64)
+    values[:, NFSD.index["read_bytes"]] = minutes * 17
+    wall, kinds = NOON + minutes * 60 * SECOND, np.tile(np.array([CARRY, READ], np.uint8), len(lives))
+    readings = Readings(NFSD, subjects, who, wall, minutes * 60 * SECOND, kinds, np.zeros(len(who), np.int64), values)
+    order = [(name, "ascending") for name in ("server", "epoch", "t0")]
+    whole = account(readings, "n", TERMS)
+    with mock.patch.object(cutting, "VALUES", few * len(usage_schema(NFSD))):
+        made = list(accounts(readings, "n", TERMS))
+    assert pa.concat_tables(made).equals(whole.sort_by(order))
+    assert parts_of(readings, TERMS) == len(whole)
+    since = data.draw(st.integers(-1, 45)) * 60_000_000 + NOON // 1000
+    until = since + data.draw(st.integers(1, 45)) * 60_000_000
+    inside = [r for r in whole.to_pylist() if us(r["t0"]) // 300_000_000 * 300_000_000 < until]
+    inside = [r for r in inside if us(r["t0"]) // 300_000_000 * 300_000_000 + 300_000_000 > since]
+    assert account(readings, "n", TERMS, (since, until)).to_pylist() == inside
+
+
+def test_a_clock_that_is_wrong_by_decades_makes_no_parts_of_them():
+    """A total stays exact, at its end; an end that was not read has no bound, and is told where it was read last."""
+    decades = 40 * 366 * 86_400
+    one = series(NFSD, "read_bytes", [(0, 0, CARRY, 0), (10, 10, READ, 7), (decades, decades, READ, 1000)])
+    assert parts(one, "read_bytes") == [(0, 10, 7, 0), (decades, decades, 993, 0)]
+    lost = series(NFSD, "read_bytes", [(0, 0, CARRY, 0), (10, 10, READ, 7), (decades, decades, LOST, 0)])
+    assert parts(lost, "read_bytes") == [(0, 10, 7, 0), (10, 10, 0, None)]
 
 
 def test_gauges_are_not_subtracted():
