@@ -3,7 +3,7 @@
 # make lint    only style, types and the direction of imports
 # make lab     only the tests in the virtual machine with real kernel NFS servers
 # make bench   side-by-side measurements
-# make soak    the collector for ten minutes while servers come and go, then 10,000 schedules of faults
+# make soak    the collector for ten minutes while servers come and go, every call that can fail, 10,000 schedules of faults
 # make docs    write docs/cli.md anew from the commands
 
 SHELL := /bin/sh
@@ -53,6 +53,7 @@ lab: packages $(READY)
 
 soak: packages $(READY)
 	$(BIN)/python -m bench.soak
+	NASACCT_SWEEP_READS=1 $(BIN)/pytest tests/faults/test_sweep.py
 	PYTHONPATH=tests $(BIN)/python -m faults.soak
 
 docs: $(READY)

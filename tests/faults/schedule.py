@@ -45,6 +45,7 @@ STEPS = st.one_of(
     st.tuples(st.just("damage"), st.integers(0, 9), st.integers(0, 9_999), st.booleans()),
     st.tuples(st.just("wreck"), st.integers(0, 9), st.integers(0, 999)),
     st.tuples(st.just("copy_segment"), st.integers(0, 99)),
+    st.tuples(st.just("flip_segment"), st.integers(0, 99), st.integers(0, 99_999)),
     st.tuples(st.just("two_keepers"), st.booleans()),
     st.tuples(st.just("ask")),
 )

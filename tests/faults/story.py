@@ -12,7 +12,10 @@ from faults.truth import LINK, LINKS, NFSD, SECOND, Host
 
 from nasacct.collect.sampler import OVERLOOKED_NS
 from nasacct.store import journal
+from nasacct.store.check.repair import repair
+from nasacct.store.check.whole import Report, of_tree
 from nasacct.store.keep import Rules, keep
+from nasacct.store.segments import footer, named
 from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
 
@@ -378,6 +381,31 @@ class Story:
             digest = f"{len(found) * 100 + which:016x}"
             shutil.copyfile(path, path.with_name(f"{path.stem.rpartition('-')[0]}-{digest}.parquet"))
             self.faults["segment copied under another name"] += 1
+
+    def flip_segment(self, which: int, where: int) -> None:
+        """A bit flips in a segment: a check tells of it, and repair makes it again of what it was made of."""
+        self.trace()
+        there = [path for path in sorted(self.tree.folder.rglob("*.parquet")) if self.can_be_made_again(path)]
+        if not there:
+            return
+        path = there[which % len(there)]
+        data = bytearray(path.read_bytes())
+        data[where % len(data)] ^= 1 << where % 8
+        path.write_bytes(data)
+        self.faults[f"bit flip in {path.relative_to(self.tree.folder).parts[0]}"] += 1
+        report = Report()
+        of_tree(self.tree, report)
+        assert any(found.path == path for found in report.findings), f"nobody noticed the flip in {path}"
+        repair(self.tree, EARLY_S, Rules({"readings": 40, "usage": 400}, 1e12))
+
+    def can_be_made_again(self, path: Path) -> bool:
+        """Of usage there must be the readings, of sums the usage; readings themselves are evidence only."""
+        segment, kind = named(path), path.relative_to(self.tree.folder).parts[0]
+        if segment is None or kind not in ("usage", "rollup"):
+            return kind == "readings"
+        of = "readings" if kind == "usage" else "usage"
+        kept = shelf(self.tree.folder / of / path.parent.name).journals
+        return kept.covers(footer(segment).journals)
 
     def two_keepers(self, over: bool) -> None:
         """Two copies of the store are kept, each by its own keeper, and become one again."""

@@ -1,6 +1,8 @@
 """A program into which the shim is preloaded: each call of a collection, of its keeping, of a question fails once.
 
-    python sweep.py collect|keep|ask FOLDER
+    python sweep.py collect|keep|ask FOLDER [READS]
+
+Of the keeper's later steps, which read again and again what is whole, every READSth read fails (20; 1: all of them).
 
 It imports once and forks for every call. Below FOLDER each try gets a copy of its own. Printed is JSON: how many calls
 of each class there were, and a line for every promise that was not kept.
@@ -29,6 +31,7 @@ from nasacct.store.schema import NFSD
 from nasacct.store.segment_file import read
 from nasacct.store.shelf import shelf
 from nasacct.store.tail import Tail
+from nasacct.store.views import EVER
 from nasacct.store.warehouse import Warehouse
 
 #: What the system may say to each class of calls; every call meets one of them.
@@ -124,7 +127,8 @@ def added(root):
     found = shelf(relation.folder, left_out={})
     tail = Tail(place.journal, NODE)
     tail.look(journal.files(place.journal))
-    tables = [read(s.path, relation.schema) for s in found.visible] + tail.tables("usage", "nfsd", found.replaced)
+    tables = [read(s.path, relation.schema) for s in found.visible]
+    tables += tail.tables("usage", "nfsd", found.replaced, *EVER)
     sums = {}
     for table in tables:
         for epoch, m, more in zip(*(table.column(c).to_pylist() for c in COLUMNS), strict=True):
@@ -381,6 +385,7 @@ def late(root):
 def main():
     """Sweep, and print what was found."""
     which, folder = sys.argv[1], Path(sys.argv[2])
+    reads = int(sys.argv[3]) if len(sys.argv) > 3 else 20
     for module in (tree, keep):
         module.STREAMS = {"nfsd": NFSD}
     journal_writer.RETRY_S = 0.01
@@ -420,8 +425,8 @@ def main():
                     lambda what, template, step=step: try_keep(what, template, step),
                     kill=name != "a late part",
                     forever=name != "a late part",
-                    # what only reads leaves nothing behind; the first step has every place that opens a file
-                    steps={calls.OPEN: 1 if name == "parts and hours" else 10, calls.READ: 20},
+                    # a read that fails leaves nothing behind
+                    steps={calls.READ: reads},
                 )
             following = folder / f"after {name}"
             shutil.copytree(template, following)

@@ -21,7 +21,7 @@ def test_no_failing_call_costs_a_byte(shim, what, capsys):
     folder = tempfile.mkdtemp(prefix="nasacct-sweep-", dir=MEMORY if MEMORY.is_dir() else None)
     here = Path(__file__).parent
     paths = os.pathsep.join(str(p) for p in (here, here.parent, here.parent.parent))
-    command = [sys.executable, str(here / "sweep.py"), what, folder]
+    command = [sys.executable, str(here / "sweep.py"), what, folder, os.environ.get("NASACCT_SWEEP_READS", "20")]
     try:
         done = subprocess.run(
             command,
