@@ -199,9 +199,10 @@ class _Builder:
             return
         born = subject.about.get("born_ns")
         wall = min(max(subject.after, born if isinstance(born, int) else 0), seen.wall_ns)
-        # whatever the clock was told since: it began after this boot
-        boot = max(seen.boot_ns - (seen.wall_ns - wall), 0)
-        wall = max(wall, seen.wall_ns - seen.boot_ns)
+        if self.boot_id in subject.epoch:
+            # whatever the clock was told since: it began after this boot
+            wall = max(wall, seen.wall_ns - seen.boot_ns)
+        boot = seen.boot_ns - (seen.wall_ns - wall)
         self.add(np.array([at], np.int32), wall, boot, ZERO, cycle, np.zeros((1, self.stream.width), np.int64))
 
     def _matters(self, at: int) -> bool:
