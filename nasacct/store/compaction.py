@@ -1,4 +1,4 @@
-"""Compaction: the parts of an hour become one segment, all that a day has becomes one, and a day's sums join a month's.
+"""Compaction: an hour's parts become one segment, then six hours do, then all that a day has; its sums join a month's.
 
 A segment belongs to the hour, the day, the month in which it ends. What comes late lies beside the day until the next
 run, which makes one of both. The new segment lists what it replaces before anything is deleted, so a reader sees every
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOUR_S, DAY_S = 3600, 86_400
+#: Segments of so much of a running day become one, so that the day is made of few, which needs less memory.
+SHIFT_S = 6 * HOUR_S
+#: From how many segments one is made at most: a row group of each is in memory.
+MOST = 8
+#: How often what was merged is looked at again at most, to be merged with more.
+_ROUNDS = 20
 #: A day is over so long after its end: the journal file that reaches over midnight is closed by then.
 SETTLED_S = 1800
 #: What becomes of the rollups of each step.
@@ -51,17 +57,19 @@ def compact(tree: Tree, relation: Relation, now_s: float) -> int:
 
     An input that turns out damaged goes to the quarantine, and its merge waits for the next run.
     """
-    found = shelf(relation.folder)
-    for path in found.damaged:
-        tree.put_aside(path, "no whole segment")
-    merges = periods(found, relation.step) if relation.step else due(found, now_s)
-    if relation.kind == "usage" and merges:
-        steps = [shelf(r.folder).journals for r in tree.rollups(relation.stream)]
-        merges = [m for m in merges if len({rolled(found.visible[s], steps) for s in m.inputs}) == 1]
     done = 0
-    for merge in merges:
-        if all(tree.sound(s) for s in merge.inputs):
-            done += _merge(tree, relation, found, merge)
+    for _ in range(_ROUNDS):
+        found = shelf(relation.folder)
+        for path in found.damaged:
+            tree.put_aside(path, "no whole segment")
+        merges = periods(found, relation.step) if relation.step else due(found, now_s)
+        if relation.kind == "usage" and merges:
+            steps = [shelf(r.folder).journals for r in tree.rollups(relation.stream)]
+            merges = [m for m in merges if len({rolled(found.visible[s], steps) for s in m.inputs}) == 1]
+        merged = [_merge(tree, relation, found, m) for m in merges if all(tree.sound(s) for s in m.inputs)]
+        done += sum(merged)
+        if not any(merged):
+            break
     return done
 
 
@@ -71,7 +79,7 @@ def rolled(said: Footer, steps: list[Spans]) -> tuple[bool, ...]:
 
 
 def due(found: Shelf, now_s: float) -> list[Merge]:
-    """What is to be merged: a day that is over and more than one day's segment, else an hour that is over."""
+    """What is to be merged: a day that is over and more than one day's segment, else hours that are over, then six."""
     days: dict[int, list[Segment]] = {}
     for segment in found.visible:
         days.setdefault(day_of(segment), []).append(segment)
@@ -79,17 +87,30 @@ def due(found: Shelf, now_s: float) -> list[Merge]:
     for day, segments in sorted(days.items()):
         if (day + 1) * DAY_S + SETTLED_S <= now_s:
             if len(segments) > 1 or segments[0].level != "day":
-                merges.append(Merge("day", tuple(segments)))
+                merges += _few("day", segments)
             continue
-        hours: dict[int, list[Segment]] = {}
-        for segment in segments:
-            hours.setdefault((segment.until - 1) // HOUR_S, []).append(segment)
-        merges += [
-            Merge("hour", tuple(inputs))
-            for hour, inputs in sorted(hours.items())
-            if (hour + 1) * HOUR_S <= now_s and any(s.level == "part" for s in inputs)
-        ]
+        for length in (HOUR_S, SHIFT_S):
+            spans: dict[int, list[Segment]] = {}
+            for segment in segments:
+                spans.setdefault((segment.until - 1) // length, []).append(segment)
+            over = [inputs for number, inputs in sorted(spans.items()) if (number + 1) * length <= now_s]
+            parts = [any(s.level == "part" for s in inputs) for inputs in over]
+            if length == HOUR_S:
+                merges += [m for inputs, some in zip(over, parts, strict=True) if some for m in _few("hour", inputs)]
+            else:
+                # when its hours have none any more
+                whole = [inputs for inputs, some in zip(over, parts, strict=True) if not some and len(inputs) > 1]
+                merges += [m for inputs in whole for m in _few("hour", inputs)]
     return merges
+
+
+def _few(level: str, inputs: list[Segment]) -> list[Merge]:
+    """The merge of these, or, where they are many, those of a few of them each: the rest is due then."""
+    if len(inputs) <= MOST:
+        return [Merge(level, tuple(inputs))]
+    some = sorted((s for s in inputs if s.level != "day"), key=lambda s: (s.since, s.name))
+    chunks = [some[i : i + MOST] for i in range(0, len(some), MOST)]
+    return [Merge("hour", tuple(chunk)) for chunk in chunks if len(chunk) > 1]
 
 
 def periods(found: Shelf, step: str) -> list[Merge]:

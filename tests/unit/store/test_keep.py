@@ -15,7 +15,7 @@ import pytest
 from journals import Recorder
 
 from nasacct.errors import NasacctError
-from nasacct.store import journal, root, segment_file
+from nasacct.store import compaction, journal, journal_frames, root, segment_file
 from nasacct.store.expiry import expire_replaced
 from nasacct.store.frame import Instant
 from nasacct.store.keep import Rules, keep
@@ -107,6 +107,26 @@ def test_hours_and_days_are_merged_when_they_are_over(tmp_path):
     (segment,) = shelf(tree.relation("usage", NFSD).folder).visible
     table = read(segment.path, tree.relation("usage", NFSD).schema)
     assert table.equals(table.sort_by([("server", "ascending"), ("epoch", "ascending"), ("t0", "ascending")]))
+
+
+def test_six_hours_become_one_segment_and_no_merge_is_of_many(tmp_path, monkeypatch):
+    """The running day is few segments; after an outage of the keeper too, one run of it makes one of all."""
+    record(tmp_path, minutes=60 * 14 + 7)
+    tree = Tree(tmp_path, "nas1")
+    before = added(tmp_path)
+    sizes = []
+    merging = compaction._merge
+    monkeypatch.setattr(compaction, "_merge", lambda *a: sizes.append(len(a[3].inputs)) or merging(*a))
+    keep(tree, at("2026-11-23 19:59"), RULES)
+    # of 10:00 to 12:00, 12:00 to 18:00, 18:00 to 19:00, and what is of the hour that runs
+    assert levels(tree)[:3] == ["hour"] * 3
+    assert set(levels(tree)[3:]) == {"part"}
+    assert added(tmp_path) == before
+    shutil.rmtree(tree.folder / "usage")
+    keep(tree, at("2026-11-25"), RULES)
+    assert levels(tree) == ["day"]
+    assert added(tmp_path) == before
+    assert max(sizes) <= compaction.MOST
 
 
 def test_large_segments_are_merged_in_slices_of_whole_keys(tmp_path, monkeypatch):
@@ -271,8 +291,8 @@ def test_a_journal_of_a_newer_version_is_refused(tmp_path):
 
 def newer(content):
     """The journal file's content, said to be of version 9."""
-    header, parts, end = journal._unpack(content, len(journal.MAGIC))
-    packed = journal._pack(header | {"nasacct_journal": 9}, [bytes(parts)])
+    header, parts, end = journal_frames.unpack(content, len(journal.MAGIC))
+    packed = journal_frames._pack(header | {"nasacct_journal": 9}, [bytes(parts)])
     return journal.MAGIC + packed + content[end:]
 
 
