@@ -6,7 +6,7 @@ import typer
 
 from nasacct.cli.options import ConfigFile, Root, configured, span
 from nasacct.errors import CANT_CREATE, CONFIG, DATA, IO, NO_INPUT, OK, PERMISSION, TEMPORARY, UNAVAILABLE, USAGE
-from nasacct.store.remote import SSH
+from nasacct.store.pulling.remote import SSH
 
 EXAMPLES = {
     "nasacct pull nas1:/tank/nasacct --root /srv/nasacct --every 10s": "follow a node, into a copy of several",
@@ -44,7 +44,7 @@ def pull(
     settings = configured(config, root)
     every_s = span(every, "--every", least=1)
     from nasacct.collect import logs
-    from nasacct.store.follow import run
+    from nasacct.store.pulling.follow import run
     from nasacct.units import in_bytes, in_count
 
     if every_s is not None:

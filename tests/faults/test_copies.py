@@ -16,11 +16,11 @@ from nasacct.store.copies import copied
 from nasacct.store.expiry import Rules
 from nasacct.store.keep import keep
 from nasacct.store.keep import run as run_keeper
-from nasacct.store.pull import Pull
-from nasacct.store.remote import Remote, store_file
+from nasacct.store.pulling.remote import Remote, store_file
+from nasacct.store.pulling.rounds import Pull
+from nasacct.store.pulling.stage import Stage
 from nasacct.store.root import lock, prepare
 from nasacct.store.shelf import shelf
-from nasacct.store.stage import Stage
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 

@@ -20,7 +20,7 @@ from sshd import Sshd
 from nasacct.errors import DATA, NO_INPUT, PERMISSION, TEMPORARY, UNAVAILABLE, USAGE
 from nasacct.store.expiry import Rules
 from nasacct.store.keep import keep
-from nasacct.store.remote import store_file
+from nasacct.store.pulling.remote import store_file
 from nasacct.store.schema import NFSD
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nasacct.store.remote import SSH
+from nasacct.store.pulling.remote import SSH
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SERVICES = ["collect", "keep"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from nasacct.store.expiry import Rules
     from nasacct.store.journal_spans import Spans
-    from nasacct.store.remote import StoreFile
+    from nasacct.store.pulling.remote import StoreFile
     from nasacct.store.segments import Segment
     from nasacct.store.shelf import Shelf
     from nasacct.store.tree import Tree

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from nasacct.errors import CANT_CREATE, IO, NO_INPUT, PERMISSION, UNAVAILABLE, NasacctError
 from nasacct.store import root as store_root
 from nasacct.store.expiry import Rules
-from nasacct.store.pull import Pull
-from nasacct.store.remote import Remote, Stopped
+from nasacct.store.pulling.remote import Remote, Stopped
+from nasacct.store.pulling.rounds import Pull
 
 if TYPE_CHECKING:
     from nasacct.config import Config

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Self
 from nasacct.errors import CANT_CREATE, IO, NO_INPUT, NasacctError, of_os
 from nasacct.store import root as store_root
 from nasacct.store.copies import MARK, Copied, copied
-from nasacct.store.departed import settle
 from nasacct.store.expiry import GRACE_S
-from nasacct.store.remote import STORE, Listing, Remote, StoreFile, listed_here
+from nasacct.store.pulling.departed import settle
+from nasacct.store.pulling.remote import STORE, Listing, Remote, StoreFile, listed_here
+from nasacct.store.pulling.stage import Stage
 from nasacct.store.segments import named
-from nasacct.store.stage import Stage
 from nasacct.store.tree import Tree
 
 if TYPE_CHECKING:

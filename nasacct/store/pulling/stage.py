@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from nasacct.store.remote import StoreFile
+    from nasacct.store.pulling.remote import StoreFile
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from stores import GO, at, record, rewrite, same, segment
 
-from nasacct.store import journal
+from nasacct.store import journal, journal_frames
 from nasacct.store.keep import keep
 from nasacct.store.tree import Tree
 
@@ -43,9 +43,9 @@ def of_segment(store):
 
 def of_journal(store):
     path = journal.files(Tree(store, "nas1").journal)[-1]
-    head, parts, end = journal._unpack(path.read_bytes(), len(journal.MAGIC))
+    head, parts, end = journal_frames.unpack(path.read_bytes(), len(journal.MAGIC))
     frames = path.read_bytes()[end:]
-    path.write_bytes(journal.MAGIC + journal._pack(head | {"nasacct_journal": 2}, [bytes(parts)]) + frames)
+    path.write_bytes(journal.MAGIC + journal_frames._pack(head | {"nasacct_journal": 2}, [bytes(parts)]) + frames)
 
 
 CASES = [

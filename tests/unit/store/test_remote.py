@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from nasacct.errors import USAGE, NasacctError
-from nasacct.store.remote import Remote, store_file
+from nasacct.store.pulling.remote import Remote, store_file
 
 
 @pytest.mark.parametrize("text", ["", "-e:x", "host:", "host::module", "rsync://host/x", ":path"])
