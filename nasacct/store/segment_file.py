@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GROUP, GROUP_VALUES = 122_880, 3_000_000
 #: Values of a row group in what is soon to be merged: small, because a merge holds a group of every input.
 MERGED_VALUES = 400_000
+#: About how many row groups a segment has before they become larger.
+_GROUPS = 64
 #: Levels of zstd, of what is soon to be merged and of what stays for a year.
 _QUICK, _SMALL = 1, 12
 #: Columns by which rows are looked for. No other needs statistics, which are most of a wide segment's footer.
@@ -48,7 +50,8 @@ class SegmentWriter:
         self.temporary = where / f".{label}.parquet.tmp"
         self._sums = _Sums(schema)
         merged = label in {"part", "hour"} or (label == "day" and "bucket" in schema.names)
-        self._group = max(min((MERGED_VALUES if merged else GROUP_VALUES) // len(schema), GROUP), 1)
+        self._most = max(min(GROUP_VALUES // len(schema), GROUP), 1)
+        self._least = max(min(MERGED_VALUES // len(schema), GROUP), 1) if merged else self._most
         encodings = _encodings(schema)
         repeated: Any = [n for n in schema.names if _few(n) or pa.types.is_string(schema.field(n).type)]
         self._file = self.temporary.open("wb")
@@ -74,13 +77,19 @@ class SegmentWriter:
         if sum(len(t) for t in self._waiting) >= self._group:
             self._write()
 
+    @property
+    def _group(self) -> int:
+        """Rows of the next row group: the larger the segment, the larger they are, or its footer would be large."""
+        return min(max(self._least, self.rows // _GROUPS), self._most)
+
     def _write(self, *, all_of_it: bool = False) -> None:
         """Write what waits, in whole row groups, and at the end the rest."""
         if self._waiting:
             table = pa.concat_tables(self._waiting)
-            count = len(table) if all_of_it else len(table) // self._group * self._group
+            group = self._group
+            count = len(table) if all_of_it else len(table) // group * group
             if count:
-                self._writer.write_table(table.slice(0, count), row_group_size=self._group)
+                self._writer.write_table(table.slice(0, count), row_group_size=group)
             self._waiting = [table.slice(count)]
 
     def finish(self, footer: Footer) -> Segment:
