@@ -13,10 +13,14 @@ import pytest
 from journals import Recorder
 
 from nasacct.errors import NO_INPUT, NasacctError
+from nasacct.reports.graph import graph
+from nasacct.reports.usage import ask
 from nasacct.store import journal
 from nasacct.store.engine import DuckEngine, EngineError
 from nasacct.store.keep import Rules, keep
 from nasacct.store.schema import NFSD, STREAMS
+from nasacct.store.segment_file import SegmentWriter
+from nasacct.store.segments import footer
 from nasacct.store.shelf import shelf
 from nasacct.store.tables import readings_schema, usage_schema
 from nasacct.store.tree import STEPS, Tree
@@ -321,3 +325,48 @@ def test_a_view_may_be_made_of_pieces(tmp_path):
     pieces = [Piece("nfsd", 0, at[0]), Piece("nfsd_1h", *at), Piece("nfsd_5m", at[1])]
     asked = "SELECT sum(read_bytes)::BIGINT AS m, count(*) FILTER (t1_us - t0_us > 3e9) AS hours FROM nfsd"
     assert warehouse.query(asked, views={"nfsd": pieces}).to_pylist() == [{"m": 199, "hours": 1}]
+
+
+def older(relation, lacking):
+    """The first segment of the relation, as a program wrote it that did not know these columns."""
+    segment = min(shelf(relation.folder).visible, key=lambda s: s.since)
+    said = footer(segment)
+    table = pq.read_table(segment.path).drop_columns([n for n in relation.schema.names if n.startswith(lacking)])
+    segment.path.unlink()
+    with SegmentWriter(relation.folder, said.level, table.schema.remove_metadata()) as writer:
+        writer.add(table.replace_schema_metadata())
+        writer.finish(said)
+
+
+def later(recorder, files):
+    """The collector is started again a day later, and so often its file is followed by another one."""
+    (server,) = recorder.alive["nfsd"]
+    for _ in range(files):
+        recorder.rotate()
+        recorder.cycle({server: None}, seconds=86_400)
+
+
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["all rollups", "older rollups"])
+def test_a_measure_that_rollups_lack_is_unknown_in_them(tmp_path, all_of_it):
+    """A column added later: what was summed before counts, and of the new measure nothing is known there."""
+    recorder = record(tmp_path, cycles=30, file_cycles=10)
+    later(recorder, 2)
+    tree = Tree(tmp_path, "nas1")
+    keep(tree, datetime(2026, 11, 24, 1, tzinfo=UTC).timestamp(), KEPT)
+    for relation in [tree.relation("usage", NFSD), *tree.rollups(NFSD)]:
+        older(relation, ("calls", "connections"))
+    if not all_of_it:
+        later(recorder, 1)
+    warehouse = Warehouse(tmp_path)
+    for view in ("nfsd", "nfsd_5m", "nfsd_1h", "nfsd_1d"):
+        sums = "sum(read_bytes)::BIGINT AS m, sum(read_bytes_unknown)::BIGINT AS u, count(calls) AS calls"
+        unknown = "sum(calls_unknown)::BIGINT AS parts, count(calls_more) AS bounds"
+        (row,) = warehouse.query(
+            f"SELECT {sums}, {unknown} FROM {view} WHERE t0 < '2026-11-24'", views=[view]
+        ).to_pylist()
+        assert (row["m"], row["u"], row["calls"], row["bounds"]) == (2_900, 0, 0, 0), view
+        assert row["parts"] > 0, view
+    since, until = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
+    (told,) = ask(warehouse, "server", since, until).to_pylist()
+    assert (told["read_bytes_quality"], told["calls_quality"], told["calls"]) == ("exact", "unknown", None)
+    assert set(graph(warehouse, "srv1", since, until).table.column("calls").to_pylist()) == {None}
