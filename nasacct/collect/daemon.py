@@ -18,7 +18,7 @@ from nasacct.collect.rehearsal import Rehearsal
 from nasacct.errors import OK, NasacctError, of_os
 from nasacct.store import journal
 from nasacct.store import root as store_root
-from nasacct.store.journal_ring import Ring
+from nasacct.store.journal_ring import Ring, take_back
 from nasacct.store.journal_writer import JournalWriter
 from nasacct.store.standing import Standing
 
@@ -79,6 +79,8 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
     """One run, until it is to end (False) or to begin again with a new configuration (True)."""
     folder = config.root / f"node={config.node}" / "journal"
     folder.mkdir(mode=0o750, exist_ok=True)
+    if config.store.ring_dir is not None:
+        take_back(config.store.ring_dir, folder, FLUSH_S)
     standing, number = recover(folder)
     machine = Live(config)
     origin = journal.Origin.begin(

@@ -4,12 +4,14 @@ The pool that blocks may be the one that the journal lies on, and that is when p
 they should are written to a journal file in a folder on a file system in memory (`/run/nasacct`), as the next file of
 the same run: it begins with what stands on the disk and holds everything since. Readers take it for the newest file.
 It goes as soon as a frame gets to the disk. A thread of its own does this; its failure costs nobody anything.
+Of a run that was killed meanwhile the next one takes it into the journal, if the disk takes anything by then.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -42,6 +44,55 @@ def mirrored(ring: Path | None, folder: Path, paths: list[Path]) -> list[Path]:
         last = journal.number_of(paths[-1]) if paths else 0
         return [p for p in journal.files(place(ring, folder)) if journal.number_of(p) > last][-1:]
     return []
+
+
+def take_back(ring: Path, folder: Path, patience_s: float) -> None:
+    """What a run that was killed left below `ring` becomes the journal's next file, as which it was written.
+
+    If the disk does not take it in that time, it is lost, and so told.
+    """
+    for path in mirrored(ring, folder, journal.files(folder)):
+        lock, given_up = threading.Lock(), threading.Event()
+        told: list[str] = [f"{folder} took nothing for {patience_s:.0f} s"]
+        mover = threading.Thread(target=_move, args=(path, folder, lock, given_up, told), name="ring", daemon=True)
+        mover.start()
+        mover.join(patience_s)
+        with lock:
+            # a new run takes the same number: what comes to the disk later must not
+            given_up.set()
+        if told:
+            log.error("what the last run could not write, and kept in %s, is lost: %s", path, told[0])
+        else:
+            log.info("%s, which the last run could not write, was taken from memory", path.name)
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _move(path: Path, folder: Path, lock: threading.Lock, given_up: threading.Event, told: list[str]) -> None:
+    temporary = folder / ".ring.tmp"
+    try:
+        with temporary.open("wb") as file:
+            file.write(path.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        with lock:
+            if given_up.is_set():
+                temporary.unlink()
+            else:
+                temporary.rename(folder / path.name)
+                _sync(folder)
+                told.clear()
+    except OSError as error:
+        told[:] = [error.strerror or str(error)]
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Ring:

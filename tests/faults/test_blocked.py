@@ -171,3 +171,44 @@ def test_a_collector_whose_disk_blocks_ends_and_says_what_is_lost(shim, tmp_path
         said = (tmp_path / "log").read_text()
         assert "cycles not on the disk" in said
         assert "has taken nothing for" in said
+
+
+@pytest.mark.parametrize("heals", [True, False], ids=["takes it", "takes nothing"])
+def test_what_a_killed_run_kept_in_memory_gets_to_the_disk(shim, tmp_path, ring, heals):
+    """The next run takes it into the journal, or says that it is lost, and goes on either way."""
+    with collecting(shim, tmp_path, ring) as (process, store):
+        until(lambda: (store / "node=n" / "journal").is_dir() and len(seqs(store)) >= 1)
+        (tmp_path / "gate").touch()
+        (mirror,) = until(lambda: list(ring.glob("*/*.journal")))
+        until(lambda: len(journal.read(mirror).frames) >= 3)
+        process.kill()
+        process.wait(30)
+        kept = journal.read(mirror)
+    if not heals:
+        (tmp_path / "gate").touch()
+    with collecting(shim, tmp_path, ring, program=("-c", ENDS)) as (process, store):
+        said = (tmp_path / "log").read_text
+        until(lambda: ("was taken from memory" if heals else "is lost: ") in said())
+        (tmp_path / "gate").unlink(missing_ok=True)
+        files = until(lambda: [f for f in read_all(store) if f.origin.run != kept.origin.run and f.frames])
+        assert files[-1].carry.listings
+    found = {f.seq for file in read_all(store) if file.origin.run == kept.origin.run for f in file.frames}
+    assert found.issuperset(range(1, kept.frames[-1].seq + 1)) == heals
+    assert not list((store / "node=n" / "journal").glob(".*"))
+    switches = [
+        f.batches[i].rows["node"].values[0, SWITCHES]
+        for file in read_all(store)
+        for f in file.frames
+        for i in range(len(f.batches))
+        if "node" in f.batches[i].rows
+    ]
+    answer = Warehouse(store, ring=None).query("SELECT sum(context_switches)::BIGINT AS m FROM node", views=["node"])
+    assert answer.to_pylist() == [{"m": int(switches[-1] - switches[0])}]
+
+
+SWITCHES = STREAMS["node"].index["context_switches"]
+
+
+def read_all(store):
+    """All journal files on the disk."""
+    return [journal.read(p) for p in journal.files(store / "node=n" / "journal")]
