@@ -72,9 +72,10 @@ class _Runner:
 
 @dataclass(slots=True)
 class _Life:
-    """One epoch of one source: after which listing it began, and the subjects it was."""
+    """One epoch of one source: after which listing it began, the earliest by CLOCK_BOOTTIME, the subjects it was."""
 
     after: int | None
+    since_boot: int | None
     sids: list[int] = field(default_factory=list)
 
 
@@ -102,7 +103,9 @@ class Sampler:
         self._carried = {s.identity: s for s in standing.live.values()}
         self._lives: dict[tuple[str, str], _Life] = {}
         for subject in standing.live.values():
-            self._lives.setdefault((subject.source, subject.epoch), _Life(subject.after)).sids.append(subject.sid)
+            self._lives.setdefault(
+                (subject.source, subject.epoch), _Life(subject.after, subject.since_boot)
+            ).sids.append(subject.sid)
         self._counted = {sid for last in standing.rows.values() for sid in last.sids().tolist()}
         self._next_sid = max(standing.live, default=0) + 1
         self._births: list[Subject] = []
@@ -124,23 +127,24 @@ class Sampler:
         with self._lock:
             carried = self._carried.pop(subject.identity, None)
             if carried is not None:
-                subject.sid, subject.after = carried.sid, carried.after
+                subject.sid, subject.after, subject.since_boot = carried.sid, carried.after, carried.since_boot
                 self._runner(subject.source).live[subject.sid] = subject
                 return subject.sid
             subject.sid = self._next_sid
             self._next_sid += 1
-            subject.after = self._absent_since(subject)
+            subject.after, subject.since_boot = self._absent_since(subject)
             self._births.append(subject)
             return subject.sid
 
-    def _absent_since(self, subject: Subject) -> int | None:
+    def _absent_since(self, subject: Subject) -> tuple[int | None, int | None]:
+        """Its `after` and `since_boot`."""
         name = subject.source, subject.epoch
         life = self._lives.get(name)
         if life is not None:
             # the same counters under other keys, or back after an absence: what was counted is not counted again
             life.sids.append(subject.sid)
-            return life.after if self._counted.isdisjoint(life.sids) else None
-        after, born = self._today(subject)
+            return (life.after, life.since_boot) if self._counted.isdisjoint(life.sids) else (None, None)
+        after, born, booted = self._today(subject)
         if after is not None and born is not None:
             # of this boot, and so younger than any listing of an earlier one, whatever the wall clock says
             young = subject.source not in self._listed_here and self.machine.boot_id in subject.epoch
@@ -149,11 +153,12 @@ class Sampler:
                 after = None
             else:
                 after = min(after, born)
-        self._lives[name] = _Life(after, [subject.sid])
-        return after
+        since_boot = None if after is None else (after if born is None else born) - booted
+        self._lives[name] = _Life(after, since_boot, [subject.sid])
+        return after, since_boot
 
-    def _today(self, subject: Subject) -> tuple[int | None, int | None]:
-        """When its source was last listed completely and when it was born, as today's wall clock has it.
+    def _today(self, subject: Subject) -> tuple[int | None, int | None, int]:
+        """When its source was last listed completely, when it was born, and the boot, as today's wall clock has it.
 
         The clock may have been stepped since; a time of this boot is known by CLOCK_BOOTTIME too.
         """
@@ -166,7 +171,7 @@ class Sampler:
         born, since_boot = subject.about.get("born_ns"), subject.about.get("born_boot_ns")
         if isinstance(since_boot, int):
             born = booted + since_boot
-        return after, born if isinstance(born, int) else None
+        return after, born if isinstance(born, int) else None, booted
 
     def cycle(self, listing: Listing) -> Frame:
         """Read every source once. Takes at most twice the deadline, however many of them hang."""

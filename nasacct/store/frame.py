@@ -36,6 +36,8 @@ class Subject:
     `keys` are the key columns of the source's streams; `epoch` is unique for ever (it contains the boot id or the
     recording's name). `after` is set by the sampler: the wall time of the last complete listing of the source in
     which this epoch was absent, None when there was none before it (its first reading is then a baseline).
+    `since_boot` is when it can have begun at the earliest by CLOCK_BOOTTIME (ns) of the boot in which it was admitted,
+    for the wall clock may be stepped before anybody asks; None in journals of 0.1.0.
     `bits32` names the measures that this kernel counts in 32 bits beyond those that every kernel does.
     `about` is for people and later joins (pid, cookie, interface, export directory); `born_ns` in it, the wall time
     at which the epoch began, narrows `after`; so does `born_boot_ns`, the same by CLOCK_BOOTTIME, when it was admitted.
@@ -48,6 +50,7 @@ class Subject:
     after: int | None = None
     bits32: frozenset[str] = frozenset()
     about: Mapping[str, str | int | None] = field(default_factory=dict)
+    since_boot: int | None = None
 
     @property
     def identity(self) -> tuple[str, str, tuple[tuple[str, str | None], ...]]:
@@ -64,6 +67,7 @@ class Subject:
             "after": self.after,
             "bits32": sorted(self.bits32),
             "about": dict(self.about),
+            **({} if self.since_boot is None else {"since_boot": self.since_boot}),
         }
 
     @classmethod
@@ -71,6 +75,7 @@ class Subject:
         """The same back."""
         subject = cls(data["source"], data["keys"], data["epoch"], about=data["about"])
         subject.sid, subject.after, subject.bits32 = data["sid"], data["after"], frozenset(data["bits32"])
+        subject.since_boot = data.get("since_boot")
         return subject
 
 

@@ -197,12 +197,17 @@ class _Builder:
         at = self.know(subject)
         if subject.after is None:
             return
-        born = subject.about.get("born_ns")
-        wall = min(max(subject.after, born if isinstance(born, int) else 0), seen.wall_ns)
-        if self.boot_id in subject.epoch:
-            # whatever the clock was told since: it began after this boot
-            wall = max(wall, seen.wall_ns - seen.boot_ns)
-        boot = seen.boot_ns - (seen.wall_ns - wall)
+        here = self.boot_id in subject.epoch
+        if here and subject.since_boot is not None:
+            boot = min(max(subject.since_boot, 0), seen.boot_ns)
+            wall = seen.wall_ns - (seen.boot_ns - boot)
+        else:
+            born = subject.about.get("born_ns")
+            wall = min(max(subject.after, born if isinstance(born, int) else 0), seen.wall_ns)
+            if here:
+                # whatever the clock was told since: it began after this boot
+                wall = max(wall, seen.wall_ns - seen.boot_ns)
+            boot = seen.boot_ns - (seen.wall_ns - wall)
         self.add(np.array([at], np.int32), wall, boot, ZERO, cycle, np.zeros((1, self.stream.width), np.int64))
 
     def _matters(self, at: int) -> bool:

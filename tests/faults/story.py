@@ -15,6 +15,7 @@ from nasacct.store import journal
 from nasacct.store.check.repair import repair
 from nasacct.store.check.whole import Report, of_tree
 from nasacct.store.keep import Rules, keep
+from nasacct.store.segment_file import read
 from nasacct.store.segments import footer, named
 from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
@@ -371,7 +372,19 @@ class Story:
     def lost(self, path: Path, what: str) -> None:
         """What only this file told is left nowhere."""
         self.faults[what] += 1
-        self.traced[path.name] = epochs_in(path) if path.exists() else set()
+        # a part that bridges the file before it, which was wrecked, holds what this one's head told
+        known = self.traced.get(path.name, set()) & self.in_segments()
+        self.traced[path.name] = known | (epochs_in(path) if path.exists() else set())
+        self._sizes[path.name] = path.stat().st_size if path.exists() else 0
+
+    def in_segments(self) -> set[str]:
+        """The epochs of which there is any usage in segments."""
+        found: set[str] = set()
+        for relation in self.tree.relations():
+            if relation.kind == "usage":
+                for segment in shelf(relation.folder).visible:
+                    found.update(read(segment.path, relation.schema, ["epoch"]).column("epoch").to_pylist())
+        return found
 
     def copy_segment(self, which: int) -> None:
         """A segment lies there a second time, under another name."""

@@ -98,15 +98,18 @@ def _by_file(readings: Readings) -> Readings:
     """The same with each journal file's rows as a subject of their own: no growth lies between them.
 
     A file's rows begin with what was read before it or, of an epoch that was not read before, with its birth; else they
-    are known by their cycles, which only grow within a file.
+    are known by their cycles, which only grow within a file. Only what was read between two cycles has the number of
+    the one before: so has a baseline after a life that was of nobody and never used, and therefore has no end.
     """
     if not len(readings.who):
         return readings
+    nobodys = np.array([s.keys.get("server") is None for s in readings.subjects], bool)
+    unused = nobodys[readings.who] & ~(readings.values > 0).any(axis=1)
     begins = np.isin(readings.kind, (CARRY, ZERO))
     begins[0] = True
     begins[1:] |= readings.who[1:] != readings.who[:-1]
     read = np.isin(readings.kind, (READ, HELD))
-    begins[1:] |= readings.cycle[1:] < readings.cycle[:-1] + (read[1:] & read[:-1])
+    begins[1:] |= readings.cycle[1:] < readings.cycle[:-1] + (read[1:] & read[:-1] & unused[:-1])
     runs = np.cumsum(begins).astype(np.int32) - 1
     return replace(readings, who=runs, subjects=[readings.subjects[who] for who in readings.who[begins].tolist()])
 
