@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Rows of a row group, and its values at most. Below 30,000 rows the footers cost more than they save, above 260,000
 #: pruning suffers.
-GROUP, GROUP_VALUES = 122_880, 3_000_000
+GROUP, GROUP_VALUES = 122_880, 2_000_000
 #: Values of a row group in what is soon to be merged: small, because a merge holds a group of every input.
 MERGED_VALUES = 400_000
 #: About how many row groups a segment has before they become larger.
