@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from nasacct.store.journal import Journal
 
 
+#: By how much a time must lie in the future before the clock is taken to have been set back.
+_STEPPED_NS = 1_000_000_000
+
+
 def of_journal(
     journal: Journal, following: Journal | None = None, streams: Collection[str] | None = None
 ) -> dict[str, Readings]:
@@ -203,10 +207,11 @@ class _Builder:
             wall = seen.wall_ns - (seen.boot_ns - boot)
         else:
             born = subject.about.get("born_ns")
-            wall = min(max(subject.after, born if isinstance(born, int) else 0), seen.wall_ns)
-            if here:
-                # whatever the clock was told since: it began after this boot
-                wall = max(wall, seen.wall_ns - seen.boot_ns)
+            wall = max(subject.after, born if isinstance(born, int) else 0)
+            booted = seen.wall_ns - seen.boot_ns
+            # a clock that was set back since tells nothing but that it began after the boot
+            wall = booted if here and wall > seen.wall_ns + _STEPPED_NS else min(wall, seen.wall_ns)
+            wall = max(wall, booted) if here else wall
             boot = seen.boot_ns - (seen.wall_ns - wall)
         self.add(np.array([at], np.int32), wall, boot, ZERO, cycle, np.zeros((1, self.stream.width), np.int64))
 

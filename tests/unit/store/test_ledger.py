@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasacct.store import cutting
-from nasacct.store.frame import ABSENT, Subject
+from nasacct.store.frame import ABSENT, Batch, Frame, Instant, Subject
+from nasacct.store.journal_frames import Journal, Origin
+from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, account, accounts, anomalies, parts_of
 from nasacct.store.readings import CARRY, FINAL, HELD, LOST, READ, ZERO, Readings
 from nasacct.store.schema import DISKS, LINKS, NFSD
+from nasacct.store.standing import Standing
 from nasacct.store.tables import readings_schema, usage_schema
 
 SECOND = 1_000_000_000
@@ -241,3 +244,21 @@ def test_whatever_the_rhythm_the_parts_add_up(steps, start):
         assert earlier[1] == later[0]
     for begin, end, _, _ in got:
         assert begin // 300 == (end - 1e-6) // 300 or begin == end
+
+
+@pytest.mark.parametrize("since_boot", [100 * SECOND, None])
+def test_a_birth_is_told_by_the_clock_that_is_not_stepped(since_boot):
+    """Listed 30 s ago and never read; the clock was set back by two hours since, and the server is gone.
+
+    A journal of 0.1.0 does not tell when it was listed by that clock: then it may have lived since the boot.
+    """
+    subject = Subject("nfsd", {"server": "srv1"}, "boot/1", sid=1, after=NOON, since_boot=since_boot)
+    now = Instant(NOON - 7_170 * SECOND, 130 * SECOND)
+    origin = Origin("n", "boot", "0" * 32, "6.12", "0", 10 * SECOND)
+    gone = Frame(9, now, [Batch("nfsd", now, [], ended=[subject])], [])
+    journal = Journal(
+        "", 2, origin, 9, Instant(now.wall_ns - SECOND, now.boot_ns - SECOND), Standing({1: subject}), [gone]
+    )
+    rows = account(of_journal(journal)["nfsd"], "n", TERMS).to_pylist()
+    most = sum(row["read_bytes"] + row["read_bytes_more"] for row in rows)
+    assert 0 <= most - (30_000 if since_boot else 130_000) < 10
