@@ -111,7 +111,7 @@ def test_hours_and_days_are_merged_when_they_are_over(tmp_path):
 
 def test_six_hours_become_one_segment_and_no_merge_is_of_many(tmp_path, monkeypatch):
     """The running day is few segments; after an outage of the keeper too, one run of it makes one of all."""
-    record(tmp_path, minutes=60 * 14 + 7)
+    record(tmp_path, minutes=60 * 14 + 10, every=300)
     tree = Tree(tmp_path, "nas1")
     before = added(tmp_path)
     sizes = []

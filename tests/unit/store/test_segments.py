@@ -12,7 +12,7 @@ import pytest
 
 from nasacct.errors import NasacctError
 from nasacct.store.schema import NFSD
-from nasacct.store.segment_file import GROUP, MERGED_VALUES, SegmentWriter, check, read
+from nasacct.store.segment_file import GROUP, GROUP_VALUES, MERGED_VALUES, SegmentWriter, check, read
 from nasacct.store.segments import KEY, Footer, Replaced, SegmentError, named
 from nasacct.store.shelf import shelf
 from nasacct.store.tables import readings_schema, usage_schema
@@ -73,12 +73,13 @@ def test_the_footer_says_whose_rows_these_are_and_what_they_replace(tmp_path):
 
 def test_columns_are_packed_small_with_checksums(tmp_path):
     """Times are deltas, growth is split by bytes, what repeats has a dictionary, all is zstd, pages have checksums."""
+    group = min(GROUP, GROUP_VALUES // len(SCHEMA))
     with SegmentWriter(tmp_path, "day", SCHEMA) as writer:
-        writer.add(usage(GROUP - 1))
+        writer.add(usage(group - 1))
         writer.add(usage(2, server="srv2"))
-        segment = writer.finish(Footer("usage", "nfsd", "n", "day", TEN, TEN, GROUP + 1, ()))
+        segment = writer.finish(Footer("usage", "nfsd", "n", "day", TEN, TEN, group + 1, ()))
     meta = pq.read_metadata(segment.path)
-    assert [meta.row_group(i).num_rows for i in range(meta.num_row_groups)] == [GROUP, 1]
+    assert [meta.row_group(i).num_rows for i in range(meta.num_row_groups)] == [group, 1]
     for i, field in enumerate(SCHEMA):
         column = meta.row_group(0).column(i)
         assert column.compression == "ZSTD"
@@ -89,7 +90,7 @@ def test_columns_are_packed_small_with_checksums(tmp_path):
         elif pa.types.is_integer(field.type):
             assert "BYTE_STREAM_SPLIT" in column.encodings
     assert pq.read_schema(segment.path).equals(SCHEMA)
-    assert read(segment.path, SCHEMA).equals(pa.concat_tables([usage(GROUP - 1), usage(2, server="srv2")]))
+    assert read(segment.path, SCHEMA).equals(pa.concat_tables([usage(group - 1), usage(2, server="srv2")]))
     assert len(read(segment.path, SCHEMA, rows=pc.field("read_bytes") == 7)) == 1
 
 
