@@ -93,14 +93,12 @@ def due(found: Shelf, now_s: float) -> list[Merge]:
             spans: dict[int, list[Segment]] = {}
             for segment in segments:
                 spans.setdefault((segment.until - 1) // length, []).append(segment)
-            over = [inputs for number, inputs in sorted(spans.items()) if (number + 1) * length <= now_s]
-            parts = [any(s.level == "part" for s in inputs) for inputs in over]
-            if length == HOUR_S:
-                merges += [m for inputs, some in zip(over, parts, strict=True) if some for m in _few("hour", inputs)]
-            else:
-                # when its hours have none any more
-                whole = [inputs for inputs, some in zip(over, parts, strict=True) if not some and len(inputs) > 1]
-                merges += [m for inputs in whole for m in _few("hour", inputs)]
+            for number, inputs in sorted(spans.items()):
+                some = any(s.level == "part" for s in inputs)
+                # six hours when they have no parts any more
+                ready = some if length == HOUR_S else not some and len(inputs) > 1
+                if ready and (number + 1) * length <= now_s:
+                    merges += _few("hour", inputs)
     return merges
 
 
