@@ -64,27 +64,22 @@ class _Pairs:
     cycles: Ints
 
 
-def account(readings: Readings, node: str, terms: Terms, within: tuple[int, int] | None = None) -> pa.Table:
+def account(readings: Readings, node: str, terms: Terms) -> pa.Table:
     """The usage of one stream (schema: `usage_schema`), sorted by subject and time.
 
     The sum of a measure over an epoch equals its last reading minus its first, however the readings were cut into
-    files and whatever was lost between them. `within` a span (µs of UTC) only the parts that reach into it are made.
+    files and whatever was lost between them.
     """
-    return cut(_rows(readings, terms), node, within)
+    return cut(uncut(readings, terms), node)
 
 
 def accounts(readings: Readings, node: str, terms: Terms) -> Iterator[pa.Table]:
     """The same in the order of segments, in tables that are small however long nobody read: at least one."""
-    for some in slices(_rows(readings, terms)):
+    for some in slices(uncut(readings, terms)):
         yield cut(some, node)
 
 
-def parts_of(readings: Readings, terms: Terms) -> int:
-    """How many parts the usage has."""
-    return int(_rows(readings, terms).pieces.sum())
-
-
-def _rows(readings: Readings, terms: Terms) -> Rows:
+def uncut(readings: Readings, terms: Terms) -> Rows:
     """The usage before it is cut."""
     stream = readings.stream
     readings = _without_gaps(readings)

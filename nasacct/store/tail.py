@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store import journal
 from nasacct.store.chain import chain
+from nasacct.store.cutting import cut
 from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account, parts_of
+from nasacct.store.ledger import Terms, uncut
 from nasacct.store.schema import STREAMS
 
 if TYPE_CHECKING:
@@ -140,11 +141,12 @@ class Tail:
             readings = made.readings[stream]
             if kind == "readings":
                 table = readings.table(self.node)
-            elif parts_of(readings, made.terms) > MANY:
-                # nobody could read for days: too many parts to keep, and seldom for long; the newest are always there
-                since_us = min(since_us, made.last_ns // 1000)
-                return account(readings, self.node, made.terms, (since_us // DAY_US * DAY_US, until_us))
             else:
-                table = account(readings, self.node, made.terms)
+                rows = uncut(readings, made.terms)
+                if rows.pieces.sum() > MANY:
+                    # nobody could read for days: too many parts to keep, seldom for long; the newest are always there
+                    since_us = min(since_us, made.last_ns // 1000)
+                    return cut(rows, self.node, (since_us // DAY_US * DAY_US, until_us))
+                table = cut(rows, self.node)
             made.tables[kind, stream] = table
         return table

@@ -13,7 +13,7 @@ from nasacct.store import cutting
 from nasacct.store.frame import ABSENT, Batch, Frame, Instant, Subject
 from nasacct.store.journal_frames import Journal, Origin
 from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account, accounts, anomalies, parts_of
+from nasacct.store.ledger import Terms, account, accounts, anomalies, uncut
 from nasacct.store.readings import CARRY, FINAL, HELD, LOST, READ, ZERO, Readings
 from nasacct.store.schema import DISKS, LINKS, NFSD
 from nasacct.store.standing import Standing
@@ -197,12 +197,12 @@ def test_slices_are_the_same_usage_in_the_order_of_segments(lives, few, data):
     with mock.patch.object(cutting, "VALUES", few * len(usage_schema(NFSD))):
         made = list(accounts(readings, "n", TERMS))
     assert pa.concat_tables(made).equals(whole.sort_by(order))
-    assert parts_of(readings, TERMS) == len(whole)
+    assert uncut(readings, TERMS).pieces.sum() == len(whole)
     since = data.draw(st.integers(-1, 45)) * 60_000_000 + NOON // 1000
     until = since + data.draw(st.integers(1, 45)) * 60_000_000
     inside = [r for r in whole.to_pylist() if us(r["t0"]) // 300_000_000 * 300_000_000 < until]
     inside = [r for r in inside if us(r["t0"]) // 300_000_000 * 300_000_000 + 300_000_000 > since]
-    assert account(readings, "n", TERMS, (since, until)).to_pylist() == inside
+    assert cutting.cut(uncut(readings, TERMS), "n", (since, until)).to_pylist() == inside
 
 
 def test_a_clock_that_is_wrong_by_decades_makes_no_parts_of_them():
