@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING
 
 from nasacct.store import journal
 from nasacct.store.compaction import DAY_S, rolled
-from nasacct.store.segment_file import digest_of, sync_folder
+from nasacct.store.segment_file import digest_of
 from nasacct.store.segments import named
 from nasacct.store.shelf import Shelf, shelf
+from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

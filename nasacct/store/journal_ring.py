@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.store import journal
 from nasacct.store.mounts import forgets, mounts
+from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from nasacct.store.frame import Frame
@@ -79,20 +80,12 @@ def _move(path: Path, folder: Path, lock: threading.Lock, given_up: threading.Ev
                 temporary.unlink()
             else:
                 temporary.rename(folder / path.name)
-                _sync(folder)
+                sync_folder(folder)
                 told.clear()
     except OSError as error:
         told[:] = [error.strerror or str(error)]
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Ring:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 from nasacct.errors import CANT_CREATE, DATA, NO_INPUT, TEMPORARY, ConfigError, NasacctError, of_os
 from nasacct.store.copies import refuse
 from nasacct.store.mounts import forgets, mount_of, mounts
+from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,11 +182,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _refuse(root: Path, *, volatile: bool, parents: bool) -> None:

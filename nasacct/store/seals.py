@@ -21,7 +21,7 @@ from nasacct.store import sealed_month
 from nasacct.store.finding import Finding
 from nasacct.store.root import existing, hold
 from nasacct.store.sealed_month import Seal, SealError, after, begin, encode
-from nasacct.store.segment_file import sync_folder
+from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from nasacct.store.schema import STREAMS
 from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, named, reading
+from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,15 +216,6 @@ def digest_of(path: Path) -> str:
     """The first 16 hexadecimal digits of the sha256 of the file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def sync_folder(where: Path) -> None:
-    """Make renames and removals in the folder last."""
-    descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _groups(path: Path) -> Any:

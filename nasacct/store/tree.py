@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nasacct.store.schema import STREAMS, Stream
-from nasacct.store.segment_file import check, sync_folder
+from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError
+from nasacct.store.sync import sync_folder
 from nasacct.store.tables import readings_schema, rollup_schema, usage_schema
 
 if TYPE_CHECKING:

@@ -22,9 +22,10 @@ from nasacct.store.journal_spans import Spans
 from nasacct.store.keep import keep
 from nasacct.store.parts import span
 from nasacct.store.schema import STREAMS
-from nasacct.store.segment_file import SegmentWriter, digest_of, sync_folder
+from nasacct.store.segment_file import SegmentWriter, digest_of
 from nasacct.store.segments import JOURNAL, LEVELS, Footer, Replaced, SegmentError, footer, name_of, named
 from nasacct.store.shelf import shelf
+from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,10 @@ from nasacct.store import journal
 from nasacct.store.compaction import DAY_S, rolled
 from nasacct.store.copies import GONE
 from nasacct.store.expiry import newest_day
-from nasacct.store.segment_file import check, sync_folder
+from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError, named
 from nasacct.store.shelf import shelf
+from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING
 
 from nasacct.store.copies import STAGE
-from nasacct.store.segment_file import digest_of, sync_folder
+from nasacct.store.segment_file import digest_of
 from nasacct.store.segments import SegmentError, footer, named
+from nasacct.store.sync import sync_folder
 from nasacct.store.tree import Tree
 
 if TYPE_CHECKING:
