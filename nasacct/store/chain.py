@@ -1,8 +1,9 @@
 """The chain of journal files: each with the next one behind it, whose head says what the file before lost at its end.
 
 A file that cannot be read is bridged: it becomes one without frames, which begins with what stood at the end of the
-file before it. So its usage reaches from there to the next head: nothing but resolution is lost, whether or not the
-file before was turned into usage while this one could still be read.
+file before it, or in its own head if that was kept aside (`heads.py`). So its usage reaches from there to the next
+head: nothing but resolution is lost, whether or not the file before was turned into usage while this one could still be
+read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError
 from nasacct.store import journal
+from nasacct.store.heads import head_of
 from nasacct.store.journal import Journal
 
 if TYPE_CHECKING:
@@ -72,6 +74,10 @@ def _bridge(path: Path, why: JournalError, before: Journal | None, following: Jo
     """What stands for a file that cannot be read."""
     name, number = path.name, journal.number_of(path)
     trouble = f"{why}; its frames are lost"
+    known = head_of(path)
+    if known is not None:
+        known.trouble, known.broken = trouble, True
+        return known
     if before is None:
         # nothing is known of before: what stands in the next head stands from there on
         return Journal(

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.store import journal
 from nasacct.store.compaction import DAY_S, rolled
+from nasacct.store.heads import expire_heads
 from nasacct.store.segment_file import digest_of
 from nasacct.store.segments import named
 from nasacct.store.shelf import Shelf, shelf
@@ -75,7 +76,7 @@ def clean(tree: Tree) -> None:
     for where in folders(tree):
         for path in where.glob(".*.parquet.tmp"):
             path.unlink()
-    for path in tree.folder.glob(".*.tmp"):
+    for path in (*tree.folder.glob(".*.tmp"), *tree.journal.glob(".*.head.tmp")):
         path.unlink()
 
 
@@ -93,7 +94,9 @@ def expire_replaced(tree: Tree, now_s: float, grace_s: float) -> int:
         if due:
             sync_folder(where)
         gone += len(due)
-    return gone + _expire_journal(tree, now_s, grace_s)
+    gone += _expire_journal(tree, now_s, grace_s)
+    expire_heads(tree.journal)
+    return gone
 
 
 def _replaced_for(found: Shelf, name: str, now_s: float) -> float:

@@ -119,8 +119,8 @@ def _is_ours(path: Path) -> bool:
     return False
 
 
-def read(path: Path) -> Journal:
-    """The file as far as it is whole.
+def read(path: Path, name: str | None = None) -> Journal:
+    """The file as far as it is whole; `name` is the journal file's that it stands for, if not its own.
 
     Raises JournalError when the file is foreign or its head is damaged, NewerJournalError when its version is newer;
     OSError when it cannot be read. Damage after the head costs the frames that it hit and is told in `trouble`.
@@ -133,7 +133,8 @@ def read(path: Path) -> Journal:
         header, parts, offset = unpack(data, offset)
         if header["nasacct_journal"] > VERSION:
             raise NewerJournalError(_newer(path, header))
-        journal = decode_head(path.name, number_of(path), header, parts)
+        name = name or path.name
+        journal = decode_head(name, number_of(path.with_name(name)), header, parts)
     except DamagedError as err:
         raise JournalError(f"{path}: the head is damaged ({err})") from None
     measures = header["measures"]

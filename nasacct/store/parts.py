@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from nasacct.store import journal
 from nasacct.store.chain import chain
+from nasacct.store.heads import keep_head
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import accounts, anomalies
 from nasacct.store.segment_file import SegmentWriter, digest_of
@@ -47,6 +48,7 @@ def consume(tree: Tree) -> int:
     done = 0
     for path, found, following in chain(paths, first):
         if following is not None and path.name in todo:
+            keep_head(tree.journal, found, following)
             _make(tree, found, following, todo[path.name])
             if found.broken:
                 tree.put_aside(path, found.trouble)

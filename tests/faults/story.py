@@ -350,24 +350,8 @@ class Story:
         self.trace()
         replaced = {name for relation in self.tree.relations() for name in shelf(relation.folder).replaced}
         files = journal.files(self.tree.journal)
-        there = [p for p in files[:-1] if p.name not in replaced and not self.repeats(p, files, replaced)]
+        there = [p for p in files[:-1] if p.name not in replaced]
         return there[which % len(there)] if there else None
-
-    @staticmethod
-    def repeats(path: Path, files: list[Path], replaced: set[str]) -> bool:
-        """A file that holds once more what could not be synced in a file that was kept since.
-
-        Its loss is not played: two faults that meet, after which nothing says how far the kept file was counted.
-        """
-        at = files.index(path)
-        if at == 0 or files[at - 1].name not in replaced:
-            return False
-        try:
-            before, mine = journal.read(files[at - 1]), journal.read(path)
-        except journal.JournalError:
-            return False
-        last = before.frames[-1].seq if before.frames else 0
-        return before.origin.run == mine.origin.run and last >= mine.first_seq
 
     def lost(self, path: Path, what: str) -> None:
         """What only this file told is left nowhere."""

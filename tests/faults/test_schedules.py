@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from faults.play import play
-from faults.schedule import SCHEDULES
-from hypothesis import HealthCheck, given, settings
+from faults.schedule import SCHEDULES, Schedule
+from hypothesis import HealthCheck, example, given, settings
+
+#: A file rots after the file before it, which had rotted too, was bridged up to its head.
+ROT_AFTER_ROT = [
+    ("fill_disk", 1, 0),
+    ("two_keepers", False),
+    ("hang_disk", 1, 728),
+    ("wreck", 0, 0),
+    ("keep", False, False),
+    ("reboot", 0.3, 0.3, 0),
+    ("wreck", 0, 0),
+]
+#: A file rots which repeats frames of the file before it, which was kept.
+ROT_OF_REPEATED = [
+    ("start_server", 0, 500),
+    ("read", 2, 700),
+    ("fail_sync", 800),
+    ("keep", False, False),
+    ("read", 1, 900),
+    ("rotate",),
+    ("read", 1, 950),
+    ("wreck", 0, 0),
+]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schedule=SCHEDULES)
+@example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1, minutes=1, steps=ROT_AFTER_ROT))
+@example(schedule=Schedule(host_wide=False, servers=2, history=1000, seconds=1, minutes=15, steps=ROT_OF_REPEATED))
 def test_the_truth_lies_within_what_is_stated(schedule):
     """At every level, whatever is lost, killed, restarted, stepped, merged and deleted."""
     play(schedule)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from nasacct.store import journal
 from nasacct.store.finding import Finding
+from nasacct.store.heads import heads, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,13 @@ def journal_findings(tree: Tree, *, written: bool) -> Iterator[Finding]:
         if number in numbers:
             yield Finding("duplicate", path, f"has the same number as {numbers[number].name}")
         numbers[number] = path
+    for path in heads(tree.journal):
+        try:
+            read_head(path)
+        except FileNotFoundError:
+            continue
+        except journal.JournalError as error:
+            yield Finding("damaged", path, str(error).removeprefix(f"{path}: "))
 
 
 def _file(path: Path, tree: Tree, *, growing: bool) -> Iterator[Finding]:

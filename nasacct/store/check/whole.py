@@ -16,6 +16,7 @@ from nasacct.store.check.shelves import look
 from nasacct.store.check.telescoping import usage_findings
 from nasacct.store.copies import GONE, MARK, STAGE
 from nasacct.store.finding import Finding
+from nasacct.store.heads import heads
 from nasacct.store.place import held
 from nasacct.store.schema import STREAMS
 from nasacct.store.seals import seals, verify
@@ -119,7 +120,7 @@ def _strays(tree: Tree) -> Iterator[Finding]:
     for path in sorted(tree.folder.iterdir()):
         if path.name not in _OURS | _COPYS:
             yield _stray(path)
-    named = {p.name for p in journal.files(tree.journal)}
+    named = {p.name for p in (*journal.files(tree.journal), *heads(tree.journal))}
     for path in sorted(tree.journal.iterdir()) if tree.journal.is_dir() else ():
         if path.name not in named:
             yield _stray(path)

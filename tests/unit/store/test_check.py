@@ -10,6 +10,7 @@ from stores import GO, STAY, at, bigger, columns, faults, record, rewrite, same,
 from nasacct.errors import NasacctError
 from nasacct.store import journal, root
 from nasacct.store.check.whole import check
+from nasacct.store.heads import heads
 from nasacct.store.keep import keep
 from nasacct.store.schema import NFSD, NODE
 from nasacct.store.seals import seal
@@ -86,6 +87,20 @@ def test_a_truncated_journal_and_one_without_a_head_are_found(states, tmp_path):
     content[-20] ^= 1
     flipped.write_bytes(content)
     assert faults(store) == [("torn", torn.name), ("damaged", headless.name), ("torn", flipped.name)]
+
+
+def test_a_head_that_was_kept_aside_is_looked_at(states, tmp_path):
+    """The keeper copies it before it makes anything of the torn file before; a damaged copy is found."""
+    store = shutil.copytree(states["journal"], tmp_path / "store")
+    tree = Tree(store, "nas1")
+    torn = journal.files(tree.journal)[1]
+    torn.write_bytes(torn.read_bytes()[:-3])
+    assert keep(tree, at("2026-11-23 23:40"), STAY) == 0
+    (head,) = heads(tree.journal)
+    assert head.stem == journal.files(tree.journal)[2].stem
+    assert faults(store) == [("torn", torn.name)]
+    head.write_bytes(head.read_bytes()[:-3])
+    assert faults(store) == [("torn", torn.name), ("damaged", head.name)]
 
 
 def test_what_a_collector_is_writing_is_no_fault(states, tmp_path):

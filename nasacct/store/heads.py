@@ -1,0 +1,56 @@
+"""Heads that are kept aside: what stood when a journal file was begun, where the file before does not say it.
+
+Usage of a file that is damaged, cannot be read, or ends in frames that the next one repeats, reaches to the head of
+the next file. Should that one rot before it is kept, the file before does not tell how far it was counted: what lies
+between would be counted twice, or not at all. So the head is copied before anything is made that builds on it.
+
+    ROOT/node=N/journal/00000003-20261123T103000Z-1f6c2d3e.head      beside the .journal of the same name
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from nasacct.store import journal, segments
+from nasacct.store import root as store_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nasacct.store.journal import Journal
+
+_SUFFIX = ".head"
+
+
+def keep_head(folder: Path, found: Journal, following: Journal) -> None:
+    """Copy the head of the `following` file, if only it says how far `found` counts. OSError."""
+    repeated = bool(found.frames) and found.origin.run == following.origin.run
+    repeated = repeated and found.frames[-1].seq >= following.first_seq
+    if found.broken or found.trouble or repeated:
+        head = journal.encode_head(following.origin, following.first_seq, following.at, following.carry)
+        store_root.write_atomically((folder / following.name).with_suffix(_SUFFIX), head)
+
+
+def head_of(path: Path) -> Journal | None:
+    """The journal file at `path` without its frames, as far as its head was kept aside. OSError."""
+    with suppress(FileNotFoundError, journal.JournalError):
+        return read_head(path.with_suffix(_SUFFIX))
+    return None
+
+
+def heads(folder: Path) -> list[Path]:
+    """The heads that are kept in a journal folder, in order. OSError."""
+    return sorted(folder.glob(f"[0-9]*{_SUFFIX}"))
+
+
+def read_head(path: Path) -> Journal:
+    """One of the `heads`; errors as those of `journal.read`."""
+    return journal.read(path, path.with_suffix(segments.JOURNAL).name)
+
+
+def expire_heads(folder: Path) -> None:
+    """Delete the heads of journal files that are there no more. OSError."""
+    for path in heads(folder):
+        if not path.with_suffix(segments.JOURNAL).exists():
+            path.unlink()
