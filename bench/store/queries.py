@@ -19,7 +19,7 @@ import duckdb
 
 from bench.store.collecting import names
 from nasacct.reports import levels
-from nasacct.reports.graph import graph, level
+from nasacct.reports.graph import graph, length_of
 from nasacct.reports.usage import MEASURES, ask
 from nasacct.store import segments
 from nasacct.store.warehouse import Warehouse
@@ -93,18 +93,19 @@ def _bare(warehouse: Warehouse, built: Built, days: int) -> Callable[[str], int]
     for setting in ("threads = 2", "TimeZone = 'UTC'", "parquet_metadata_cache = true"):
         connection.execute(f"SET {setting}")
     since, until = built.until - timedelta(days=days), built.until
-    suffix = level(until - since)
+    length_us = length_of(until - since) // timedelta(microseconds=1)
     span = [int(at.timestamp()) * 1_000_000 for at in (since, until)]
-    seen, _ = warehouse._see(levels.of(warehouse, list(MEASURES), suffix, *span), None, None, {})  # noqa: SLF001
+    seen, _ = warehouse._see(levels.of(warehouse, list(MEASURES), length_us, *span), None, None, {})  # noqa: SLF001
     texts = []
     for view, measures in MEASURES.items():
-        time = "bucket" if suffix else "t0"
-        files = ", ".join(f"'{s.path}'" for what in seen[view] for s in (*what.kept, *what.segments))
-        columns = ", ".join([time, *(f"{m}{kind}" for m in measures for kind in ("", "_more"))])
-        texts.append(
-            f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = false)"
-            f" WHERE server = $server AND {time} >= '{since.isoformat()}' AND {time} < '{until.isoformat()}'"
-        )
+        for what in seen[view]:
+            time = "bucket" if what.view.step else "t0"
+            files = ", ".join(f"'{s.path}'" for s in (*what.kept, *what.segments))
+            columns = ", ".join([time, *(f"{m}{kind}" for m in measures for kind in ("", "_more"))])
+            texts.append(
+                f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = false)"
+                f" WHERE server = $server AND {time} >= '{since.isoformat()}' AND {time} < '{until.isoformat()}'"
+            )
 
     def rows(server: str) -> int:
         found: list[Any] = [connection.execute(text, {"server": server}).to_arrow_table() for text in texts]

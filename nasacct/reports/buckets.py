@@ -25,7 +25,7 @@ class Sums:
     """One measure in every bucket that has rows.
 
     `certain` is the sum of what is known, where anything is (`known`); `possible` the most that it may be, where that
-    is `bounded`; `peak` the highest rate of one row, per second, NaN without any.
+    is `bounded`; `peak` the highest rate of one row of usage, per second, NaN without any.
     """
 
     certain: Integers
@@ -73,6 +73,10 @@ class Buckets:
         timed = known & (self._span > 0)
         rate = np.full(len(m), np.nan)
         np.divide(m * 1e6, self._span, out=rate, where=timed)
+        if f"{measure}_peak" in self._rows.column_names:
+            # rollups of 0.1.0 have none
+            peak, there = self._measure(f"{measure}_peak")
+            rate = np.fmax(rate, peak, out=rate, where=there)
         return Sums(
             self._reduced(np.add, m),
             self._reduced(np.logical_or, known),

@@ -1,8 +1,8 @@
 """Graphs: what one server moved over a day, a week, a month, a year, in as many buckets as a graph has room for.
 
 Each bucket has the sum of what is certain, the bound of what is possible, and the highest rate in it, so that a short
-peak is seen in a long graph. A day and a week come from rows of usage, a month from cells of 5 minutes, longer spans
-from hours and days.
+peak is seen in a long graph. Where buckets are made of whole cells of usage's sums, those are asked instead of usage:
+the sums are the same, and cells keep the highest rate of a row.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 _TIMES = ("server", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY = timedelta(days=1)
-#: From how long a span on which cells are asked; the last that fits counts.
-_LEVELS = ((timedelta(0), ""), (8 * _DAY, "_5m"), (62 * _DAY, "_1h"), (200 * _DAY, "_1d"))
 #: Lengths that people can read off an axis, in seconds.
 _LENGTHS = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 604_800)
 
@@ -40,8 +37,8 @@ class Graph:
 
     Columns: bucket (timestamp, its start); for M in read_bytes, written_bytes, received_bytes, sent_bytes, calls: M
     (what is certain, NULL when nothing is), M_max (what is possible, NULL without bound), M_peak (the highest rate of
-    one row or cell that begins in the bucket, per second). Rows of usage are cut at 5-minute edges, so in longer
-    buckets each is where it belongs.
+    a row of usage in it, per second; rollups of 0.1.0 know those of their cells). Rows of usage are cut at 5-minute
+    edges, so in longer buckets each is where it belongs.
     """
 
     length: timedelta
@@ -62,18 +59,14 @@ def graph(
     """
     if since >= until:
         raise NasacctError("the time asked for ends before it begins; exchange since and until", USAGE)
-    span = until - since
-    suffix = level(span)
-    shortest = levels.LENGTHS.get(suffix, 1) // 1_000_000
-    wanted = max(span.total_seconds() / points, shortest)
-    seconds = next((s for s in _LENGTHS if s >= wanted), -(-int(wanted) // _LENGTHS[-1]) * _LENGTHS[-1])
-    length = timedelta(seconds=seconds)
+    length = length_of(until - since, points)
     lo = (since - _EPOCH) // length * length
     hi = -(-(until - _EPOCH) // length) * length
     low, high, length_us = (each // timedelta(microseconds=1) for each in (lo, hi, length))
-    views = levels.of(warehouse, tuple(MEASURES), suffix, low, high)
-    # rows of usage say by what they lack what is unknown of them
-    kinds = ("", "_bounds", "_unknown") if any(View.of(p.name).step for p in views["nfsd"]) else ("", "_bounds")
+    views = levels.of(warehouse, tuple(MEASURES), length_us, low, high)
+    # rows of usage say by what they lack what is unknown of them, and their rates follow from them
+    cells = any(View.of(piece.name).step for piece in views["nfsd"])
+    kinds = ("", "_bounds", *(("_unknown", "_peak") if cells else ()))
     asked = [
         Question(
             question(f"graph_{view}"),
@@ -87,9 +80,11 @@ def graph(
     return Graph(length, _table(found, low, length_us))
 
 
-def level(span: timedelta) -> str:
-    """Of which cells a graph of such a length is made, by the suffix of their view; '': of rows of usage."""
-    return next(suffix for least, suffix in reversed(_LEVELS) if span >= least)
+def length_of(span: timedelta, points: int = 400) -> timedelta:
+    """How long the buckets of a graph over such a span are."""
+    wanted = span.total_seconds() / points
+    seconds = next((s for s in _LENGTHS if s >= wanted), -(-int(wanted) // _LENGTHS[-1]) * _LENGTHS[-1])
+    return timedelta(seconds=seconds)
 
 
 def _table(found: list[Buckets], low: int, length_us: int) -> pa.Table:

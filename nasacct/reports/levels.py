@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from nasacct.store.compaction import SETTLED_S
 from nasacct.store.tree import STEPS
 from nasacct.store.views import EVER, Piece
 
@@ -28,14 +29,24 @@ def between(warehouse: Warehouse, names: Sequence[str], lo: int, hi: int) -> Map
     return _pieces(warehouse, names, [("", lo, hi)] if hi - lo < SHORT_US else _ladder(lo, hi))
 
 
-def of(warehouse: Warehouse, names: Sequence[str], level: str, lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
-    """The pieces of the views `names` in cells of one level (a suffix of LENGTHS, or nothing: rows of usage)."""
-    return _pieces(warehouse, names, [(level, lo, hi)])
+def of(warehouse: Warehouse, names: Sequence[str], length_us: int, lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
+    """The pieces of the views `names` for sums over buckets of that length: of the longest cells that make them up.
+
+    What is in no rollups yet is told by rows of usage: whoever sums them up needs no cells made of them first.
+    """
+    level = next((s for s, length in LENGTHS.items() if length_us % length == 0), "")
+    if not level:
+        return _pieces(warehouse, names, [("", lo, hi)])
+    length = LENGTHS[level]
+    # a little of the last day that is summed is in what is not
+    until = (warehouse.summed_until(names, level[1:]) - SETTLED_S * 1_000_000) // length * length
+    until = min(max(until, lo), hi)
+    return _pieces(warehouse, names, [(level, lo, until), ("", until, hi)])
 
 
 def finest(warehouse: Warehouse, names: Sequence[str], lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
     """The pieces of the views `names` that tell most precisely what was from `lo` to `hi`."""
-    return of(warehouse, names, "", lo, hi)
+    return _pieces(warehouse, names, [("", lo, hi)])
 
 
 def stepped(

@@ -1,8 +1,8 @@
 """The engine: what runs SQL over Parquet files and Arrow tables. DuckDB, behind one small protocol.
 
-DuckDB keeps nothing: the database is in memory, every query has a cursor of its own, and what a query sees (views,
-tables) is made on that cursor and goes with it. It may read below the store's root and nothing else, and no query can
-change that.
+DuckDB keeps nothing: the database is in memory, every query has a cursor for itself, and what a query sees is in its
+text (views) or made on that cursor and taken away again (tables). It may read below the store's root and nothing else,
+and no query can change that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -71,9 +72,8 @@ class DuckEngine:
     """
 
     def __init__(self, root: Path, *, memory_mib: int = 512, threads: int = 1) -> None:
-        self._connection = duckdb.connect(":memory:")
         spill = Path(tempfile.gettempdir()) / f"nasacct-{os.getpid()}"
-        for setting, value in {
+        self._settings = {
             "memory_limit": f"'{memory_mib}MiB'",
             "threads": threads,
             "TimeZone": "'UTC'",
@@ -85,8 +85,18 @@ class DuckEngine:
             "allowed_directories": f"[{quoted(str(root))}]",
             "enable_external_access": "false",
             "lock_configuration": "true",
-        }.items():
-            self._connection.execute(f"SET {setting} = {value}")
+        }
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+        # takes 20 ms, while whoever will ask looks at files
+        starter = ThreadPoolExecutor(1, "duckdb")
+        self._begun = starter.submit(self._begin)
+        starter.shutdown(wait=False)
+
+    def _begin(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(":memory:")
+        for setting, value in self._settings.items():
+            connection.execute(f"SET {setting} = {value}")
+        return connection
 
     def query(
         self,
@@ -97,21 +107,34 @@ class DuckEngine:
         tables: Mapping[str, pa.Table] | None = None,
     ) -> pa.Table:
         """See `Engine.query`."""
-        with self._connection.cursor() as cursor:
-            try:
-                for name, table in (tables or {}).items():
-                    cursor.register(name, table)
-                # not `cursor.sql`, which plans the query twice: once for its columns, once for its rows
-                cursor.execute(_with(sql, views or {}), dict(params or {}))
-                answer = cursor.to_arrow_table()
-                assert answer is not None
-            except duckdb.Error as error:
-                raise EngineError(str(error), of_sql=isinstance(error, _OF_SQL)) from error
+        cursor = self._cursor()
+        try:
+            for name, table in (tables or {}).items():
+                cursor.register(name, table)
+            # not `cursor.sql`, which plans the query twice: once for its columns, once for its rows
+            cursor.execute(_with(sql, views or {}), dict(params or {}))
+            answer = cursor.to_arrow_table()
+            assert answer is not None
+            for name in tables or {}:
+                cursor.unregister(name)
+        except duckdb.Error as error:
+            cursor.close()
+            raise EngineError(str(error), of_sql=isinstance(error, _OF_SQL)) from error
+        self._idle.append(cursor)
         return answer
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """One that nobody uses: making one takes as long as planning a short query."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._begun.result().cursor()
 
     def close(self) -> None:
         """Give back the memory."""
-        self._connection.close()
+        while self._idle:
+            self._idle.pop().close()
+        self._begun.result().close()
 
 
 def _with(sql: str, views: Mapping[str, str]) -> str:

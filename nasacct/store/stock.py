@@ -88,6 +88,15 @@ class Stock:
                     kept = max(kept, day_of(usage) * DAY_S * 1_000_000)
         return kept
 
+    def summed_until(self, streams: Sequence[str], step: str) -> int:
+        """Up to when usage of all of these streams is in rollups of that step, about (µs of UTC); 0: there are none."""
+        ends = [
+            max((s.until for s in _segments(tree.rollup(step, View.of(name).stream).folder)), default=0)
+            for tree in self.trees()
+            for name in streams
+        ]
+        return min(ends, default=0) * 1_000_000
+
     def extent(self, streams: Sequence[str]) -> tuple[datetime, datetime] | None:
         """From when to when, in whole seconds, there is anything of these streams at all; None when there is nothing.
 

@@ -2,8 +2,9 @@
 
 A sum has a row for each key, epoch and bucket: how many `parts` of usage it sums, and each measure's sum. Of a bounded
 measure `m` is what is certain (NULL when nothing is), `m_more` by how much the known bounds exceed it, and `m_unknown`
-the number of parts that have no value or no bound: while there are any, the sum has no upper bound. Any other counter
-is NULL when one of its parts is. A gauge is the sum of its values: divide by `parts` for their mean.
+the number of parts that have no value or no bound: while there are any, the sum has no upper bound. `m_peak` is the
+highest rate of a part. Any other counter is NULL when one of its parts is. A gauge is the sum of its values: divide by
+`parts` for their mean.
 
 A long row of usage may hold all of its growth in any of its parts, yet its total is exact. So its piece in a bucket
 stays a row of its own where it reaches over the bucket's edge: whoever adds buckets up finds its pieces again, and a
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _SKIP = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
 _WINS = pc.ScalarAggregateOptions(skip_nulls=False)
+#: What no rate reaches, and int64 holds.
+_MOST_PER_S = 9e18
 
 
 def summed(table: pa.Table, stream: Stream, step_us: int) -> pa.Table:
@@ -34,6 +37,7 @@ def summed(table: pa.Table, stream: Stream, step_us: int) -> pa.Table:
     begun: Any = pc.subtract(start, table.column("before_us"))
     over: Any = pc.add(table.column("t1").cast(pa.int64()), table.column("after_us"))
     bucket: Any = pc.multiply(pc.divide(start, step_us), step_us)
+    span: Any = pc.subtract(table.column("t1").cast(pa.int64()), start)
     whole: Any = table.column("whole")
     reaches: Any = pc.or_(pc.less(begun, bucket), pc.greater(over, pc.add(bucket, step_us)))
     inside: Any = pc.and_(whole, pc.invert(reaches))
@@ -59,6 +63,7 @@ def summed(table: pa.Table, stream: Stream, step_us: int) -> pa.Table:
             unknown: Any = pc.or_(pc.is_null(value), pc.is_null(more))
             columns[f"{name}_more"] = pc.if_else(unknown, 0, more)
             columns[f"{name}_unknown"] = unknown.cast(pa.int64())
+            columns[f"{name}_peak"] = _rate(value, span)
     every = pa.table(columns)
     sums = added(every.filter(pc.invert(piece)), stream)
     pieces = every.filter(piece)
@@ -107,6 +112,16 @@ def _one_each(pieces: pa.Table, stream: Stream) -> pa.Table:
     return one
 
 
+def _rate(values: Any, span_us: Any) -> Any:
+    """Each value per second, rounded down; NULL where there is none, or no time."""
+    nothing = pa.scalar(None, pa.float64())
+    some: Any = pc.greater(span_us, pa.scalar(0, pa.int64()))
+    spans: Any = pc.if_else(some, span_us.cast(pa.float64()), nothing)
+    scaled: Any = pc.multiply(values.cast(pa.float64()), 1e6)
+    per_s: Any = pc.floor(pc.divide(scaled, spans))
+    return pc.min_element_wise(per_s, _MOST_PER_S, skip_nulls=False).cast(pa.int64(), safe=False)
+
+
 def _grouped(table: pa.Table, stream: Stream, otherwise: dict[str, str]) -> pa.Table:
     schema = rollup_schema(stream)
     asked, names = _asked(stream)
@@ -125,6 +140,7 @@ def _asked(stream: Stream) -> tuple[list[tuple[str, str, Any]], list[str]]:
         asked.append((measure.name, "sum", _SKIP if measure.bounded else _WINS))
         if measure.bounded:
             asked += [(f"{measure.name}_{what}", "sum", None) for what in ("more", "unknown")]
+            asked.append((f"{measure.name}_peak", "max", _SKIP))
     return asked, rollup_schema(stream).names
 
 

@@ -68,8 +68,8 @@ def rollup_schema(stream: Stream) -> pa.Schema:
 
     node, keys, epoch; bucket (its start, UTC); row_t0, row_t1 (from when to when a long row of usage reaches of which
     this is the piece in the bucket; NULL: the sum of all that is no such piece); parts (how many of usage); then of
-    each measure the sum and, where bounded, `m_more` (the sum of the known bounds) and `m_unknown` (how many parts have
-    no value or no bound).
+    each measure the sum and, where bounded, `m_more` (the sum of the known bounds), `m_unknown` (how many parts have
+    no value or no bound) and `m_peak` (the highest rate of a part, per second and rounded down; NULL: none is known).
     """
     fields: list[pa.Field[Any]] = [
         pa.field("node", pa.string(), nullable=False),
@@ -84,4 +84,5 @@ def rollup_schema(stream: Stream) -> pa.Schema:
         fields.append(pa.field(measure.name, pa.int64()))
         if measure.bounded:
             fields += [pa.field(f"{measure.name}_{what}", pa.int64(), nullable=False) for what in ("more", "unknown")]
+            fields.append(pa.field(f"{measure.name}_peak", pa.int64()))
     return pa.schema(fields)

@@ -64,7 +64,7 @@ def cells(stream: Stream, length_us: int) -> dict[str, Column]:
 
     t0 and t1 are the bucket's edges, of a long row's piece its own within the bucket; begun_us and over_us are NULL
     where it is no such piece. parts is how many there were of usage, m_unknown how many of them had no value or no
-    bound, m_bounds the sum of the others' bounds; m_more is NULL where any part has none.
+    bound, m_bounds the sum of the others' bounds, m_peak the highest rate; m_more is NULL where any part has none.
     """
     end = f"epoch_us(bucket) + {length_us}"
     t0, t1 = "epoch_us(greatest(bucket, row_t0))", f"least({end}, epoch_us(row_t1))"
@@ -89,6 +89,7 @@ def cells(stream: Stream, length_us: int) -> dict[str, Column]:
             more = f'CASE WHEN "{n}_unknown" = 0 THEN "{n}_more" END'
             found += [Column(f"{n}_more", more, (f"{n}_more", f"{n}_unknown")), _plain(f"{n}_unknown")]
             found.append(Column(f"{n}_bounds", f'"{n}_more"', (f"{n}_more",)))
+            found.append(_plain(f"{n}_peak"))
     return {column.name: column for column in found}
 
 

@@ -9,8 +9,9 @@ no row is in one twice.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class Warehouse(Stock):
         self.engine = engine or DuckEngine(self.root)
         self.trouble: list[str] = []
         self._nodes: dict[str, Warehouse] = {}
+        self._askers = ThreadPoolExecutor(os.cpu_count(), "asker")
 
     def by_node(self) -> list[Warehouse]:
         """A warehouse of each node, on the same engine; they are the same ones at every call."""
@@ -130,11 +132,12 @@ class Warehouse(Stock):
             tails = {what.tail_name: what.table() for what in parts if any(what.tail_name in s for s in made.values())}
             return self.engine.query(question.sql, question.params, views=made, tables=tails | dict(question.tables))
 
-        if len(questions) < 2:
-            return [one(each) for each in questions]
-        # planning and reading each use one processor
-        with ThreadPoolExecutor(len(questions)) as pool:
-            return list(pool.map(one, questions))
+        # planning and reading each use one processor; a thread that has asked before has its memory at hand
+        others = [self._askers.submit(one, each) for each in questions[1:]]
+        try:
+            return [one(each) for each in questions[:1]] + [each.result() for each in others]
+        finally:
+            wait(others)
 
     def _changed(self, every: list[Seen], unread: dict[Path, str]) -> bool:
         """Whether a query may have failed because of files that are gone, damaged or cannot be read now.

@@ -120,9 +120,17 @@ def _differences(found: pa.Table, expected: pa.Table, stream: Stream) -> Iterato
     by = [*stream.keys, "epoch", "bucket", "row_t0", "row_t1"]
     one, other = ({tuple(r[n] for n in by): r for r in table.to_pylist()} for table in (found, expected))
     for key in sorted(one.keys() | other.keys(), key=str):
-        if one.get(key) != other.get(key):
+        if not _same(one.get(key), other.get(key)):
             row = one.get(key) or other[key]
             yield row, one[key]["parts"] if key in one else 0, other[key]["parts"] if key in other else 0
+
+
+def _same(found: dict[str, Any] | None, expected: dict[str, Any] | None) -> bool:
+    """Whether the sums are the same; the highest rates of what 0.1.0 summed are not known."""
+    if found is None or expected is None:
+        return False
+    low = {n: found[n] is None or found[n] <= (expected[n] or 0) for n in found if n.endswith("_peak")}
+    return all(low.get(name) or value == expected[name] for name, value in found.items())
 
 
 def _against_shorter(longer: Relation, shorter: Relation, group: Group) -> Iterator[Finding]:

@@ -58,6 +58,21 @@ def test_a_bucket_has_what_usage_says_of_its_span(warehouse, span, step):
         }
 
 
+@pytest.mark.parametrize("span", [DAY, 7 * DAY, 31 * DAY, 365 * DAY])
+def test_a_bucket_has_the_highest_rate_of_its_rows(warehouse, span):
+    """Whichever cells it is made of."""
+    since = TEN - TEN.hour * timedelta(hours=1)
+    found = graph(warehouse, "srv1", since, since + span)
+    peaks = {}
+    for row in warehouse.query("SELECT * FROM nfsd WHERE server = 'srv1'", views=["nfsd"]).to_pylist():
+        if row["t1"] > row["t0"] and row["read_bytes"] is not None and row["t0"] < since + span:
+            bucket = row["t0"] - (row["t0"] - datetime(1970, 1, 1, tzinfo=UTC)) % found.length
+            rate = row["read_bytes"] * 1_000_000 // ((row["t1"] - row["t0"]) // timedelta(microseconds=1))
+            peaks[bucket] = max(rate, peaks.get(bucket, 0))
+    told = {r["bucket"]: r["read_bytes_peak"] for r in found.table.to_pylist()}
+    assert {at: int(peak) for at, peak in told.items() if peak is not None} == peaks
+
+
 def test_a_peak_is_seen_in_a_long_graph(tmp_path):
     """The highest rate of one interval, though the bucket's mean is far below it."""
     recorder = Recorder(tmp_path)
