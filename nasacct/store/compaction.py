@@ -153,6 +153,7 @@ def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
                 replaced_by(merge.inputs, footers),
                 reduce(or_, (f.journals for f in footers)),
                 tuple(sorted({terms for f in footers for terms in f.terms})),
+                frozenset().union(*(f.of for f in footers)),
             )
         )
     log.debug("%s: %s of %d", relation, made.name, len(merge.inputs))

@@ -1,7 +1,7 @@
 r"""The journal: what the collector writes, one frame a cycle, before anything else is made of it.
 
 A file is `NASJ1\n` and then frames: length (u32), crc32 of the payload (u32), payload. The payload is a JSON header's
-length (u32), the header (UTF-8), and Arrow IPC record batches, one for each stream named in the header. The first
+length (u32), the header (UTF-8), and rows of numbers of each stream named in the header (`journal_rows.py`). The first
 frame is the *head*: who is alive, the last reading of each (the carry) and when each source last listed everything.
 So every file can be turned into usage by itself; what a file lost at its end lies between its last whole frame and
 the head of the next one.
@@ -137,7 +137,7 @@ def read(path: Path, name: str | None = None) -> Journal:
         journal = decode_head(name, number_of(path.with_name(name)), header, parts)
     except DamagedError as err:
         raise JournalError(f"{path}: the head is damaged ({err})") from None
-    measures = header["measures"]
+    head = header
     subjects = dict(journal.carry.live)
     lost = False
     while offset < len(data):
@@ -152,7 +152,7 @@ def read(path: Path, name: str | None = None) -> Journal:
                 break
             offset = found - FRAME.size - LENGTH.size
             continue
-        frame = decode_frame(header, parts, subjects, measures)
+        frame = decode_frame(header, parts, subjects, head)
         frame.after_loss, lost = lost, False
         journal.frames.append(frame)
         offset = end

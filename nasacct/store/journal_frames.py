@@ -1,4 +1,4 @@
-"""How the head and the frames of a journal file are packed: a JSON header and Arrow record batches, with a checksum."""
+"""How the head and the frames of a journal file are packed: a JSON header and rows of numbers, with a checksum."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from nasacct.store.schema import STREAMS
 from nasacct.store.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 MAGIC = b"NASJ1\n"
-VERSION = 1
+VERSION = 2
 FRAME = struct.Struct("<II")
 LENGTH = struct.Struct("<I")
 #: How the header of every frame but the head begins.
@@ -83,12 +83,14 @@ class Journal:
 
 def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) -> bytes:
     """The head frame, magic included."""
-    parts: list[tuple[list[Any], memoryview]] = []
+    rows: list[list[Any]] = []
+    parts: list[memoryview] = []
     for stream, last in carry.rows.items():
         sids = np.array([s for s in last.sids().tolist() if s in carry.live], np.int32)
         if len(sids):
             data = journal_rows.encode(sids, last.values[sids], last.wall[sids], last.boot[sids])
-            parts.append(([stream, len(data)], data))
+            rows.append([stream, sum(map(len, data))])
+            parts += data
     header = {
         "nasacct_journal": VERSION,
         "node": origin.node,
@@ -103,21 +105,22 @@ def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) ->
         "measures": {s.name: [m.name for m in s.measures] for s in STREAMS.values()},
         "subjects": [s.as_json() for s in carry.live.values()],
         "listings": {k: [v.wall_ns, v.boot_ns] for k, v in carry.listings.items()},
-        "rows": [p[0] for p in parts],
+        "rows": rows,
     }
-    return MAGIC + _pack(header, [p[1] for p in parts])
+    return MAGIC + _pack(header, parts)
 
 
 def encode_frame(frame: Frame) -> bytes:
     """One frame as it lies in the file."""
-    batches, parts = [], []
+    batches: list[dict[str, Any]] = []
+    parts: list[memoryview] = []
     for batch in frame.batches:
         rows = []
         for stream, part in batch.rows.items():
             if len(part.sids):
                 data = journal_rows.encode(part.sids, part.values)
-                rows.append([stream, len(data), part.final])
-                parts.append(data)
+                rows.append([stream, sum(map(len, data)), part.final])
+                parts += data
         batches.append(
             {
                 "source": batch.source,
@@ -162,7 +165,7 @@ def _pack(header: dict[str, Any], parts: Sequence[bytes | memoryview]) -> bytes:
 
 
 def unpack(data: bytes, offset: int) -> tuple[dict[str, Any], memoryview, int]:
-    """The header, the record batches, and the end of the frame at `offset`. DamagedError when it is not whole."""
+    """The header, the rows, and the end of the frame at `offset`. DamagedError when it is not whole."""
     if offset + FRAME.size > len(data):
         raise DamagedError("torn frame")
     length, crc = FRAME.unpack_from(data, offset)
@@ -189,19 +192,21 @@ def decode_head(name: str, number: int, header: dict[str, Any], parts: memoryvie
         part, offset = parts[offset : offset + size], offset + size
         if stream not in STREAMS:
             continue
-        sids, values, wall, boot = journal_rows.decode(part, stream, header["measures"][stream], carry=True)
+        names, version = header["measures"][stream], header["nasacct_journal"]
+        sids, values, wall, boot = journal_rows.decode(part, stream, names, carry=True, version=version)
         last = carry.last(stream)
         last.put(sids, Instant(0, 0), values)
         last.wall[sids], last.boot[sids] = wall, boot
-    names = ("node", "boot_id", "run", "kernel", "version", "interval_ns", "link_bytes_s")
-    origin = Origin(**{name: header[name] for name in names if name in header})
+    said = ("node", "boot_id", "run", "kernel", "version", "interval_ns", "link_bytes_s")
+    origin = Origin(**{name: header[name] for name in said if name in header})
     return Journal(name, number, origin, header["first_seq"], Instant(*header["at"]), carry)
 
 
 def decode_frame(
-    header: dict[str, Any], parts: memoryview, subjects: dict[int, Subject], measures: dict[str, list[str]]
+    header: dict[str, Any], parts: memoryview, subjects: dict[int, Subject], head: Mapping[str, Any]
 ) -> Frame:
-    """The frame; `subjects` known so far, with those that it introduces added, and the `measures` of the head."""
+    """The frame; `subjects` known so far, with those that it introduces added, and the header of the file's `head`."""
+    measures, version = head["measures"], head["nasacct_journal"]
     births = [Subject.of_json(s) for s in header["births"]]
     subjects.update((s.sid, s) for s in births)
     batches, offset = [], 0
@@ -223,7 +228,7 @@ def decode_frame(
         for stream, size, final in entry["rows"]:
             part, offset = parts[offset : offset + size], offset + size
             if stream in STREAMS:
-                sids, values = journal_rows.decode(part, stream, measures[stream], carry=False)
+                sids, values = journal_rows.decode(part, stream, measures[stream], carry=False, version=version)
                 known = np.array([sid in subjects for sid in sids.tolist()], bool)
                 batch.rows[stream] = Rows(sids[known], values[known], final)
         if batch.listed is not None:

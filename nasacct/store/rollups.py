@@ -75,4 +75,17 @@ def _roll(tree: Tree, relation: Relation, segment: Segment, said: Footer) -> Non
         since = segment.since // length * length * 1_000_000
         until = -(-segment.until // length) * length * 1_000_000
         stream, node = relation.stream.name, tree.node
-        writer.finish(Footer("rollup", stream, node, "day", since, until, writer.rows, (), said.journals))
+        writer.finish(
+            Footer(
+                "rollup",
+                stream,
+                node,
+                "day",
+                since,
+                until,
+                writer.rows,
+                (),
+                said.journals,
+                of=frozenset((segment.digest,)),
+            )
+        )

@@ -65,6 +65,7 @@ class Footer:
     """What a segment says of itself. `since`, `until` in µs of UTC.
 
     `journals` are the journal files of which its rows were made: in `replaces`, but for a rollup, which replaces none.
+    `of` are the digests of the usage that a rollup sums: whoever sees the one need not open the other.
     `terms` of readings are those by which they are accounted: the interval in ns and a link's bytes a second, of each
     run of the collector that was told others.
     """
@@ -79,6 +80,7 @@ class Footer:
     replaces: tuple[Replaced, ...]
     journals: Spans = NONE
     terms: tuple[tuple[int, int], ...] = ()
+    of: frozenset[str] = frozenset()
 
     def encode(self) -> bytes:
         """The value of the footer's key."""
@@ -94,6 +96,7 @@ class Footer:
             "replaces": [{"name": r.name, "digest": r.digest} for r in self.replaces],
             **({"journals": self.journals.encode()} if self.kind == "rollup" else {}),
             **({"terms": self.terms} if self.terms else {}),
+            **({"of": sorted(self.of)} if self.of else {}),
         }
         return json.dumps(said, separators=(",", ":")).encode()
 
@@ -118,6 +121,7 @@ class Footer:
             replaces,
             Spans.decode(said["journals"]) if rolled else Spans.of(r.name for r in replaces),
             tuple((interval_ns, link_bytes_s) for interval_ns, link_bytes_s in said.get("terms", ())),
+            frozenset(said.get("of", ())),
         )
 
 

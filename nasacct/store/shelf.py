@@ -14,7 +14,7 @@ from nasacct.store.journal_spans import Spans, apart
 from nasacct.store.segments import Footer, Replaced, Segment, SegmentError, footer, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 
@@ -44,18 +44,19 @@ def shelf(
     until_us: int | None = None,
     also_at: Iterable[int] = (),
     left_out: Mapping[Path, str] | None = None,
+    unasked: Collection[str] = (),
 ) -> Shelf:
     """What a reader sees in the folder `where` of the time from `since_us` to `until_us` (None: without end).
 
     `also_at` are seconds at which journal files begin: to know whether those are replaced, what reaches over these
     moments is looked at as well. `left_out` makes it a reader's look: a file that cannot be read now is told and left
     out, as are these, each with the sentence that says why. Without it such a file is an OSError, because whoever makes
-    or deletes files must know of all what they replace.
+    or deletes files must know of all what they replace. Segments with the digests `unasked` are as if not there.
     NasacctError when a segment's version is newer than this program.
     """
     for _ in range(10):
         try:
-            return _look(where, since_us, until_us, sorted(also_at), left_out)
+            return _look(where, since_us, until_us, sorted(also_at), left_out, unasked)
         except FileNotFoundError:
             # replaced and deleted since it was listed: what replaces it is there by now
             continue
@@ -63,7 +64,12 @@ def shelf(
 
 
 def _look(
-    where: Path, since_us: int | None, until_us: int | None, moments: list[int], left_out: Mapping[Path, str] | None
+    where: Path,
+    since_us: int | None,
+    until_us: int | None,
+    moments: list[int],
+    left_out: Mapping[Path, str] | None,
+    unasked: Collection[str],
 ) -> Shelf:
     found = Shelf()
     try:
@@ -79,7 +85,8 @@ def _look(
     wanted = [
         segment
         for segment in every
-        if reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments)
+        if segment.digest not in unasked
+        and (reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments))
     ]
     sound: dict[Segment, Footer] = {}
     for segment in wanted:

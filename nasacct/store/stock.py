@@ -19,7 +19,7 @@ from nasacct.store.compaction import DAY_S, day_of
 from nasacct.store.journal_ring import RING, mirrored
 from nasacct.store.journal_spans import Spans
 from nasacct.store.segments import SegmentError, footer, listed
-from nasacct.store.shelf import reaches, shelf
+from nasacct.store.shelf import Shelf, reaches, shelf
 from nasacct.store.tail import Tail
 from nasacct.store.tree import Tree, trees
 from nasacct.store.views import EVER, Piece, Seen, View
@@ -177,32 +177,28 @@ class Stock:
             paths = []
             trouble.append(not_now(error))
         begun = [journal.begun(p) for p in paths]
-        shelves = [
-            shelf(what.view.rows(tree).folder, what.piece.since_us, what.piece.until_us, begun, left_out)
-            for what in every
-        ]
-        first = next(
-            (i for i, p in enumerate(paths) if any(p.name not in found.replaced for found in shelves)), len(paths)
-        )
+        gone = []
+        for what in every:
+            span = what.piece.since_us, what.piece.until_us
+            sums = Shelf()
+            if what.view.step is not None:
+                sums = shelf(tree.rollup(what.view.step, what.view.stream).folder, *span, (), left_out)
+                what.kept += list(sums.visible)
+            # most of usage need not be opened, because sums say that they are of it
+            unasked = frozenset().union(*(said.of for said in sums.visible.values()))
+            found = shelf(what.view.rows(tree).folder, *span, begun, left_out, unasked)
+            summed_up = sums.journals
+            rows = [s for s, said in found.visible.items() if not (summed_up and summed_up.covers(said.journals))]
+            # also files that only say what is replaced were looked at
+            what.segments += [s for s in rows if reaches(s, *span)]
+            gone.append({p.name for p in paths if p.name in found.replaced or summed_up.covers(Spans.of([p.name]))})
+            trouble += sums.trouble + found.trouble
+        first = next((i for i, p in enumerate(paths) if any(p.name not in names for names in gone)), len(paths))
         tail = self._tails.setdefault(tree, Tail(tree.journal, tree.node))
         tail.look(paths, first, {what.view.stream.name for what in every})
-        for what, found in zip(every, shelves, strict=True):
-            rows, replaced = found.visible, set(found.replaced)
-            if what.view.step is not None:
-                where = tree.rollup(what.view.step, what.view.stream).folder
-                kept = shelf(where, what.piece.since_us, what.piece.until_us, (), left_out)
-                what.kept += list(kept.visible)
-                summed_up = kept.journals
-                rows = {s: said for s, said in rows.items() if not summed_up.covers(said.journals)}
-                # kept and summed since usage was looked at
-                replaced |= {p.name for p in paths if summed_up.covers(Spans.of([p.name]))}
-                trouble += kept.trouble
-            # also files that only say what is replaced were looked at
-            what.segments += [s for s in rows if reaches(s, what.piece.since_us, what.piece.until_us)]
+        for what, names in zip(every, gone, strict=True):
             kind: Kind = "readings" if what.view.readings else "usage"
-            span = what.piece.since_us, what.piece.until_us
-            what.tail += tail.tables(kind, what.view.stream.name, replaced, *span)
-            trouble += found.trouble
+            what.tail += tail.tables(kind, what.view.stream.name, names, what.piece.since_us, what.piece.until_us)
         trouble += tail.trouble
         try:
             aside = sorted(tree.quarantine.iterdir())
