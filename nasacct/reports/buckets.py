@@ -51,6 +51,7 @@ class Buckets:
         begin = at * length_us + lo_us
         self._span = t1 - t0
         self._whole: Truths = rows.column("whole").to_numpy()
+        self._all: Truths = np.ones(len(rows), bool)
         self._long: Truths = self._whole & ((begun < begin) | (over > begin + length_us))
         # rows lie by epoch and time, so those of one bucket are together, but for lives that overlap
         self._order = None if (at[1:] >= at[:-1]).all() else np.argsort(at, kind="stable")
@@ -110,6 +111,8 @@ class Buckets:
     def _measure(self, name: str) -> tuple[Integers, Truths]:
         """The values, 0 where there is none, and where there is one."""
         column: Any = self._rows.column(name)
+        if not column.null_count:
+            return column.to_numpy(), self._all
         return pc.fill_null(column, 0).to_numpy(), pc.is_valid(column).to_numpy()
 
 

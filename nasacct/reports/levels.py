@@ -32,10 +32,11 @@ def between(warehouse: Warehouse, names: Sequence[str], lo: int, hi: int) -> Map
 def of(warehouse: Warehouse, names: Sequence[str], length_us: int, lo: int, hi: int) -> Mapping[str, Sequence[Piece]]:
     """The pieces of the views `names` for sums over buckets of that length: of the longest cells that make them up.
 
-    What is in no rollups yet is told by rows of usage: whoever sums them up needs no cells made of them first.
+    What is in no rollups yet is told by rows of usage: whoever sums them up needs no cells made of them first. So is a
+    day: its rows are found in a day's file sooner than its 5 minutes in a month's.
     """
     level = next((s for s, length in LENGTHS.items() if length_us % length == 0), "")
-    if not level:
+    if not level or length_us == LENGTHS["_5m"]:
         return _pieces(warehouse, names, [("", lo, hi)])
     length = LENGTHS[level]
     # a little of the last day that is summed is in what is not

@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -123,21 +124,23 @@ class Warehouse(Stock):
 
     def _ask(self, questions: Sequence[Question], seen: Mapping[str, list[Seen]]) -> list[pa.Table]:
         """The answers; EngineError."""
-
-        def one(question: Question) -> pa.Table:
-            made: dict[str, str] = {}
-            for name in question.views:
-                made |= joined(name, seen[name], question.columns)
-            parts = [what for name in question.views for what in seen[name]]
-            tails = {what.tail_name: what.table() for what in parts if any(what.tail_name in s for s in made.values())}
-            return self.engine.query(question.sql, question.params, views=made, tables=tails | dict(question.tables))
-
+        calls = [self._call(each, seen) for each in questions]
         # planning and reading each use one processor; a thread that has asked before has its memory at hand
-        others = [self._askers.submit(one, each) for each in questions[1:]]
+        others = [self._askers.submit(call) for call in calls[1:]]
         try:
-            return [one(each) for each in questions[:1]] + [each.result() for each in others]
+            return [call() for call in calls[:1]] + [each.result() for each in others]
         finally:
             wait(others)
+
+    def _call(self, question: Question, seen: Mapping[str, list[Seen]]) -> Callable[[], pa.Table]:
+        """What asks the engine."""
+        made: dict[str, str] = {}
+        for name in question.views:
+            made |= joined(name, seen[name], question.columns)
+        parts = [what for name in question.views for what in seen[name]]
+        tables = {what.tail_name: what.table() for what in parts if any(what.tail_name in s for s in made.values())}
+        tables |= question.tables
+        return partial(self.engine.query, question.sql, question.params, views=made, tables=tables)
 
     def _changed(self, every: list[Seen], unread: dict[Path, str]) -> bool:
         """Whether a query may have failed because of files that are gone, damaged or cannot be read now.
