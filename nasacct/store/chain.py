@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError
 from nasacct.store import journal
-from nasacct.store.heads import head_of
+from nasacct.store.heads import alone, head_of, read_head
 from nasacct.store.journal import Journal
 
 if TYPE_CHECKING:
@@ -28,16 +28,19 @@ _NEVER = 1 << 62
 def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal, Journal | None]]:
     """Each of the `paths` from number `first` on, with the next readable one behind it (None behind the last).
 
-    Of files that cannot be read and that no readable one follows nothing is given. NasacctError when a file is of a
-    newer version; OSError when one cannot be read now: nothing is known then of what it holds.
+    Of files that cannot be read and that no readable one follows nothing is given. Of one that was put aside, the head
+    that was kept is still behind the file before it. NasacctError when a file is of a newer version; OSError when one
+    cannot be read now: nothing is known then of what it holds.
     """
     before: tuple[Path, Journal] | None = None
     broken: list[tuple[Path, JournalError]] = []
-    for at in range(first, len(paths)):
+    gone = set(alone(paths[first:]))
+    for at in sorted([*paths[first:], *gone], key=lambda path: path.stem):
         try:
-            found = _read(paths[at])
+            found = read_head(at) if at in gone else _read(at)
         except journal.JournalError as error:
-            broken.append((paths[at], error))
+            if at not in gone:
+                broken.append((at, error))
             continue
         following = found
         bridges = []
@@ -48,7 +51,7 @@ def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal
         if before is not None:
             yield *before, following
         yield from reversed(bridges)
-        before, broken = (paths[at], found), []
+        before, broken = None if at in gone else (at, found), []
     if before is not None:
         yield *before, None
 

@@ -2,7 +2,8 @@
 
 Usage of a file that is damaged, cannot be read, or ends in frames that the next one repeats, reaches to the head of
 the next file. Should that one rot before it is kept, the file before does not tell how far it was counted: what lies
-between would be counted twice, or not at all. So the head is copied before anything is made that builds on it.
+between would be counted twice, or not at all. So the head is copied before anything is made that builds on it; and so
+is that of a file which is bridged, for when it has been put aside the file before may have to be counted again.
 
     ROOT/node=N/journal/00000003-20261123T103000Z-1f6c2d3e.head      beside the .journal of the same name
 """
@@ -16,6 +17,7 @@ from nasacct.store import journal, segments
 from nasacct.store import root as store_root
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from nasacct.store.journal import Journal
@@ -24,10 +26,10 @@ _SUFFIX = ".head"
 
 
 def keep_head(folder: Path, found: Journal, following: Journal) -> None:
-    """Copy the head of the `following` file, if only it says how far `found` counts. OSError."""
+    """Copy the head of the `following` file, if it will be needed to say how far `found` counts. OSError."""
     repeated = bool(found.frames) and found.origin.run == following.origin.run
     repeated = repeated and found.frames[-1].seq >= following.first_seq
-    if found.broken or found.trouble or repeated:
+    if found.broken or found.trouble or repeated or following.broken:
         head = journal.encode_head(following.origin, following.first_seq, following.at, following.carry)
         store_root.write_atomically((folder / following.name).with_suffix(_SUFFIX), head)
 
@@ -49,8 +51,17 @@ def read_head(path: Path) -> Journal:
     return journal.read(path, path.with_suffix(segments.JOURNAL).name)
 
 
+def alone(paths: Sequence[Path]) -> list[Path]:
+    """The heads of journal files that are not among the `paths` (in order) any more, but lie between them. OSError."""
+    if len(paths) < 2:
+        return []
+    names = {p.stem for p in paths}
+    return [p for p in heads(paths[0].parent) if paths[0].stem < p.stem < paths[-1].stem and p.stem not in names]
+
+
 def expire_heads(folder: Path) -> None:
-    """Delete the heads of journal files that are there no more. OSError."""
+    """Delete the heads that no journal file needs any more: neither its own nor one before it is there. OSError."""
+    there = journal.files(folder)
     for path in heads(folder):
-        if not path.with_suffix(segments.JOURNAL).exists():
+        if not path.with_suffix(segments.JOURNAL).exists() and (not there or path.stem < there[0].stem):
             path.unlink()

@@ -12,6 +12,7 @@ from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store import journal
 from nasacct.store.chain import chain
 from nasacct.store.cutting import cut
+from nasacct.store.heads import alone
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, uncut
 from nasacct.store.schema import STREAMS
@@ -76,6 +77,9 @@ class Tail:
         """
         self.trouble = []
         streams = streams or STREAMS.keys()
+        if alone(paths[first:]):
+            self._made = self._bridged(paths, first, streams)
+            return
         made: dict[Path, _Made] = {}
         later: Path | None = None
         inside: Journal | None = None

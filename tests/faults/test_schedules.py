@@ -27,12 +27,23 @@ ROT_OF_REPEATED = [
     ("read", 1, 950),
     ("wreck", 0, 0),
 ]
+#: Of a file that was bridged and put aside; the one before it is made once more.
+ROT_BEHIND_DAMAGE = [
+    ("fill_disk", 1, 0),
+    ("rotate",),
+    ("keep", False, False),
+    ("read", 2, 0),
+    ("damage", 0, 0, False),
+    ("read", 1, 0),
+    ("flip_segment", 0, 0),
+]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schedule=SCHEDULES)
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1, minutes=1, steps=ROT_AFTER_ROT))
 @example(schedule=Schedule(host_wide=False, servers=2, history=1000, seconds=1, minutes=15, steps=ROT_OF_REPEATED))
+@example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1253, minutes=1, steps=ROT_BEHIND_DAMAGE))
 def test_the_truth_lies_within_what_is_stated(schedule):
     """At every level, whatever is lost, killed, restarted, stepped, merged and deleted."""
     play(schedule)
