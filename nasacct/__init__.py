@@ -4,4 +4,4 @@
 `reports` asks the questions people have; `cli` is the command line. ARCHITECTURE.md is the map.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
