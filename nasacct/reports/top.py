@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from nasacct.reports.questions import question
+from nasacct.store.journal_ring import RING
 from nasacct.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -96,12 +97,14 @@ class Top:
         return max((n.as_of for n in self.nodes), default=None)
 
 
-def top(root: Path, *, node: str | None = None, window_s: float = 60, sort: Sort = "bytes") -> Top:
+def top(
+    root: Path, *, node: str | None = None, window_s: float = 60, sort: Sort = "bytes", ring: Path | None = RING
+) -> Top:
     """The state of every node, or of one, over the `window_s` seconds before its newest data.
 
-    NasacctError when there is no store, or none of that node.
+    What a collector on this machine mirrors below `ring` is of it. NasacctError when there is no store, or none of that node.
     """
-    return ask(Warehouse(root, node), window_s=window_s, sort=sort)
+    return ask(Warehouse(root, node, ring=ring), window_s=window_s, sort=sort)
 
 
 def ask(warehouse: Warehouse, *, window_s: float = 60, sort: Sort = "bytes") -> Top:
