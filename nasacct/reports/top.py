@@ -102,7 +102,8 @@ def top(
 ) -> Top:
     """The state of every node, or of one, over the `window_s` seconds before its newest data.
 
-    What a collector on this machine mirrors below `ring` is of it. NasacctError when there is no store, or none of that node.
+    What a collector on this machine mirrors below `ring` is of it.
+    NasacctError when there is no store, or none of that node.
     """
     return ask(Warehouse(root, node, ring=ring), window_s=window_s, sort=sort)
 
