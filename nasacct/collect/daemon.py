@@ -18,6 +18,7 @@ from nasacct.collect.rehearsal import Rehearsal
 from nasacct.errors import OK, NasacctError, of_os
 from nasacct.store import journal
 from nasacct.store import root as store_root
+from nasacct.store.chain import completed
 from nasacct.store.journal_ring import Ring, take_back
 from nasacct.store.journal_writer import JournalWriter
 from nasacct.store.standing import Standing
@@ -157,7 +158,10 @@ def recover(folder: Path) -> tuple[Standing, int]:
             continue
         if found.trouble:
             log.warning("%s has a %s; what is whole counts", path.name, found.trouble)
-        return found.standing(), number
+        try:
+            return completed(found, files, path).standing(), number
+        except OSError as err:
+            raise of_os(err, f"going on from {path}") from None
     return Standing(), number
 
 

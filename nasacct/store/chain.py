@@ -4,6 +4,8 @@ A file that cannot be read is bridged: it becomes one without frames, which begi
 file before it, or in its own head if that was kept aside (`heads.py`). So its usage reaches from there to the next
 head: nothing but resolution is lost, whether or not the file before was turned into usage while this one could still be
 read.
+
+A file that repeats frames of the one before it, and has lost them, is given them back.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal
     gone = set(alone(paths[first:]))
     for at in sorted([*paths[first:], *gone], key=lambda path: path.stem):
         try:
-            found = read_head(at) if at in gone else _read(at)
+            found = read_head(at) if at in gone else completed(_read(at), paths, at)
         except journal.JournalError as error:
             if at not in gone:
                 broken.append((at, error))
@@ -45,8 +47,9 @@ def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal
         following = found
         bridges = []
         for path, why in reversed(broken):
-            earlier = _before(paths, paths.index(path))
-            bridges.append((path, _bridge(path, why, earlier, following), following))
+            earlier = _before(paths, path)
+            bridge = completed(_bridge(path, why, earlier, following), paths, path)
+            bridges.append((path, bridge, following))
             following = bridges[-1][1]
         if before is not None:
             yield *before, following
@@ -56,6 +59,25 @@ def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal
         yield *before, None
 
 
+def lacks(found: Journal, paths: Sequence[Path], path: Path) -> bool:
+    """Whether the file at `path`, one of the `paths`, has not its first frame, and the file before may have it."""
+    at = paths.index(path)
+    run = path.stem.rpartition("-")[2]
+    return (not found.frames or found.frames[0].seq > found.first_seq) and at > 0 and paths[at - 1].stem.endswith(run)
+
+
+def completed(found: Journal, paths: Sequence[Path], path: Path) -> Journal:
+    """The file at `path`, one of the `paths`, with those of its first frames that only the file before it holds.
+
+    That one keeps frames which could not be synced; they count here. OSError.
+    """
+    before = _before(paths, path) if lacks(found, paths, path) else None
+    if before is not None and before.origin.run == found.origin.run:
+        until = found.frames[0].seq if found.frames else _NEVER
+        found.frames[:0] = [f for f in before.frames if found.first_seq <= f.seq < until]
+    return found
+
+
 def _read(path: Path) -> Journal:
     try:
         return journal.read(path)
@@ -63,9 +85,9 @@ def _read(path: Path) -> Journal:
         raise NasacctError(str(error), DATA) from None
 
 
-def _before(paths: Sequence[Path], at: int) -> Journal | None:
-    """The last readable file before that number."""
-    for path in reversed(paths[:at]):
+def _before(paths: Sequence[Path], at: Path) -> Journal | None:
+    """The last readable file before that one."""
+    for path in reversed(paths[: paths.index(at)]):
         try:
             return _read(path)
         except journal.JournalError:

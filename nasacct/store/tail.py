@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store import journal
-from nasacct.store.chain import chain
+from nasacct.store.chain import chain, lacks
 from nasacct.store.cutting import cut
 from nasacct.store.heads import alone
 from nasacct.store.journal_readings import of_journal
@@ -93,6 +93,9 @@ class Tail:
                     made[path], later, inside = old, path, None
                     continue
                 found = journal.read(path)
+                if lacks(found, paths, path):
+                    made = self._bridged(paths, first, streams)
+                    break
                 if later is not None and inside is None:
                     inside = journal.read(later)
                 made[path] = _make(state, later, found, inside if later else None, wanted)

@@ -37,6 +37,14 @@ ROT_BEHIND_DAMAGE = [
     ("read", 1, 0),
     ("flip_segment", 0, 0),
 ]
+#: A file loses frames that only the one before it holds, which could not sync them.
+LOSS_OF_REPEATED = [
+    ("read", 2, 0),
+    ("restart_server", 0, "told", 0.3, 0),
+    ("fail_sync", 0),
+    ("read", 1, 0),
+    ("lose_power", 2, 0, 0.3, 0),
+]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -44,6 +52,7 @@ ROT_BEHIND_DAMAGE = [
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1, minutes=1, steps=ROT_AFTER_ROT))
 @example(schedule=Schedule(host_wide=False, servers=2, history=1000, seconds=1, minutes=15, steps=ROT_OF_REPEATED))
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1253, minutes=1, steps=ROT_BEHIND_DAMAGE))
+@example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=0, minutes=1, steps=LOSS_OF_REPEATED))
 def test_the_truth_lies_within_what_is_stated(schedule):
     """At every level, whatever is lost, killed, restarted, stepped, merged and deleted."""
     play(schedule)
