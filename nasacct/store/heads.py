@@ -13,7 +13,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from nasacct.store import journal, segments
+from nasacct.store import journal
 from nasacct.store import root as store_root
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nasacct.store.journal import Journal
 
-_SUFFIX = ".head"
+_SUFFIX, _JOURNAL = ".head", ".journal"
 
 
 def keep_head(folder: Path, found: Journal, following: Journal) -> None:
@@ -48,7 +48,7 @@ def heads(folder: Path) -> list[Path]:
 
 def read_head(path: Path) -> Journal:
     """One of the `heads`; errors as those of `journal.read`."""
-    return journal.read(path, path.with_suffix(segments.JOURNAL).name)
+    return journal.read(path, path.with_suffix(_JOURNAL).name)
 
 
 def alone(paths: Sequence[Path]) -> list[Path]:
@@ -63,5 +63,5 @@ def expire_heads(folder: Path) -> None:
     """Delete the heads that no journal file needs any more: neither its own nor one before it is there. OSError."""
     there = journal.files(folder)
     for path in heads(folder):
-        if not path.with_suffix(segments.JOURNAL).exists() and (not there or path.stem < there[0].stem):
+        if not path.with_suffix(_JOURNAL).exists() and (not there or path.stem < there[0].stem):
             path.unlink()
