@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     Truths = NDArray[np.bool_]
 
 
+#: What tells when a row was, of views of usage and of cells; and in fewer columns, sooner planned, of cells alone.
+TIMES = ("server", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
+CELLS = ("server", "epoch", "bucket", "row_t0", "row_t1")
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """One measure in every bucket that has rows.
@@ -38,19 +43,27 @@ class Sums:
 class Buckets:
     """Rows in buckets of `length_us` from `lo_us` on (µs of UTC), each in the one in which it begins.
 
-    `rows` has the columns of sql/graph_nfsd.sql; `numbers` are those of the buckets that have any, counted from 0.
+    `rows` has the columns TIMES of the warehouse's views, or those CELLS of views of cells of `cell_us`, and those of
+    measures; `numbers` are those of the buckets that have any, counted from 0.
     Pieces of one row that reaches out of its bucket are the row's growth, split: of a long one each may hold all of it
     (m + more, in one of them with nothing more), but all together do not hold more than that.
     """
 
-    def __init__(self, rows: pa.Table, lo_us: int, length_us: int) -> None:
+    def __init__(self, rows: pa.Table, lo_us: int, length_us: int, cell_us: int = 0) -> None:
         self._rows = rows
-        t0, t1 = self._integers("t0_us"), self._integers("t1_us")
-        begun, over = self._integers("begun_us", t0), self._integers("over_us", t1)
+        if "bucket" in rows.column_names:
+            t0 = self._integers("bucket")
+            t1 = t0 + cell_us
+            begun, over = self._integers("row_t0", t0), self._integers("row_t1", t1)
+            t0, t1 = np.maximum(t0, begun), np.minimum(t1, over)
+            self._whole: Truths = pc.is_valid(rows.column("row_t0")).to_numpy()
+        else:
+            t0, t1 = self._integers("t0_us"), self._integers("t1_us")
+            begun, over = self._integers("begun_us", t0), self._integers("over_us", t1)
+            self._whole = rows.column("whole").to_numpy()
         at: Integers = (t0 - lo_us) // length_us
         begin = at * length_us + lo_us
         self._span = t1 - t0
-        self._whole: Truths = rows.column("whole").to_numpy()
         self._all: Truths = np.ones(len(rows), bool)
         self._long: Truths = self._whole & ((begun < begin) | (over > begin + length_us))
         # rows lie by epoch and time, so those of one bucket are together, but for lives that overlap
@@ -102,7 +115,7 @@ class Buckets:
 
     def _integers(self, name: str, instead: Integers | None = None) -> Integers:
         """The column; `instead` has what it lacks."""
-        column: Any = self._rows.column(name)
+        column: Any = self._rows.column(name).cast(pa.int64())
         if instead is not None and column.null_count:
             column = pc.coalesce(column, pa.array(instead))
         found: Integers = column.to_numpy()

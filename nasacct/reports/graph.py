@@ -16,16 +16,16 @@ import pyarrow as pa
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import levels
-from nasacct.reports.buckets import Buckets
+from nasacct.reports.buckets import CELLS, TIMES, Buckets
 from nasacct.reports.questions import question
 from nasacct.reports.usage import MEASURES, ORDER
+from nasacct.store.tree import STEPS
 from nasacct.store.views import View
 from nasacct.store.warehouse import Question
 
 if TYPE_CHECKING:
     from nasacct.store.warehouse import Warehouse
 
-_TIMES = ("server", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Lengths that people can read off an axis, in seconds.
 _LENGTHS = (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 604_800)
@@ -65,18 +65,20 @@ def graph(
     low, high, length_us = (each // timedelta(microseconds=1) for each in (lo, hi, length))
     views = levels.of(warehouse, tuple(MEASURES), length_us, low, high)
     # rows of usage say by what they lack what is unknown of them, and their rates follow from them
-    cells = any(View.of(piece.name).step for piece in views["nfsd"])
-    kinds = ("", "_bounds", *(("_unknown", "_peak") if cells else ()))
+    steps = {View.of(piece.name).step for piece in views["nfsd"]}
+    kinds = ("", "_bounds", *(() if steps == {None} else ("_unknown", "_peak")))
+    step = next(iter(steps)) if len(steps) == 1 else None
+    times, cell_us = (TIMES, 0) if step is None else (CELLS, STEPS[step] * 1_000_000)
     asked = [
         Question(
             question(f"graph_{view}"),
             {"server": server},
             {view: views[view]},
-            {*_TIMES, *(f"{m}{kind}" for m in measures for kind in kinds)},
+            {*times, *(f"{m}{kind}" for m in measures for kind in kinds)},
         )
         for view, measures in MEASURES.items()
     ]
-    found = [Buckets(rows, low, length_us) for rows in warehouse.answers(asked)]
+    found = [Buckets(rows, low, length_us, cell_us) for rows in warehouse.answers(asked)]
     return Graph(length, _table(found, low, length_us))
 
 

@@ -182,7 +182,9 @@ class Stock:
             span = what.piece.since_us, what.piece.until_us
             sums = Shelf()
             if what.view.step is not None:
-                sums = shelf(tree.rollup(what.view.step, what.view.stream).folder, *span, (), left_out)
+                # a file of sums ends where the last of its buckets does
+                inside = span[0] + 1, span[1] - 1
+                sums = shelf(tree.rollup(what.view.step, what.view.stream).folder, *inside, (), left_out)
                 what.kept += list(sums.visible)
             # most of usage need not be opened, because sums say that they are of it
             unasked = frozenset().union(*(said.of for said in sums.visible.values()))

@@ -60,7 +60,7 @@ def readings(stream: Stream) -> dict[str, Column]:
 
 @cache
 def cells(stream: Stream, length_us: int) -> dict[str, Column]:
-    """Cells of so many µs: the columns of usage, made of those of `rollup_schema`.
+    """Cells of so many µs: the columns of usage, made of those of `rollup_schema`, with its times.
 
     t0 and t1 are the bucket's edges, of a long row's piece its own within the bucket; begun_us and over_us are NULL
     where it is no such piece. parts is how many there were of usage, m_unknown how many of them had no value or no
@@ -70,7 +70,7 @@ def cells(stream: Stream, length_us: int) -> dict[str, Column]:
     t0, t1 = "epoch_us(greatest(bucket, row_t0))", f"least({end}, epoch_us(row_t1))"
     begun, over = ("bucket", "row_t0"), ("bucket", "row_t1")
     found = [
-        *map(_plain, ("node", *stream.keys, "epoch")),
+        *map(_plain, ("node", *stream.keys, "epoch", "bucket", "row_t0", "row_t1")),
         Column("t0", "greatest(bucket, row_t0)", begun),
         Column("t1", f"make_timestamptz({t1})", over),
         Column("t0_us", t0, begun),
