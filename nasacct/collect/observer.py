@@ -7,8 +7,8 @@ lives a moment longer than its namespace and still shows what the server sent la
 from __future__ import annotations
 
 import logging
-import time
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from nasacct.collect.watch import LinkEnded, ServerEnded, ServersChanged, Watch
@@ -61,7 +61,7 @@ class Observer(ABC):
     def tick(self) -> None:
         """One cycle."""
         self.changed()
-        if self._listing is None or not self._listing.complete or time.monotonic() - self._listed_at > RELIST_S:
+        if self._listing is None or not self._listing.complete or self._stale():
             self._list()
             # who died before this listing is told of now, and must have its last reading before it counts as gone
             self.changed()
@@ -85,8 +85,17 @@ class Observer(ABC):
             elif isinstance(event, ServersChanged):
                 relist = True
         if ended and self._listing is not None:
-            self.cycle(self._listing)
+            # one that was long in coming must not say that whoever came meanwhile was not there
+            self.cycle(replace(self._listing, complete=False) if self._stale() else self._listing)
         return relist
+
+    def _stale(self) -> bool:
+        """Whether the listing is so old that servers may have come, unheard of, long ago."""
+        return self._boot_s() - self._listed_at > RELIST_S
+
+    def _boot_s(self) -> float:
+        """CLOCK_BOOTTIME, by which births are judged: it goes on in suspend."""
+        return self.machine.now().boot_ns / 1e9
 
     def _list(self) -> None:
         before = set(self.notes)
@@ -95,7 +104,7 @@ class Observer(ABC):
             if note not in before:
                 log.warning("%s", note)
         self.watch.servers(listing.servers)
-        self._listing, self._listed_at = listing, time.monotonic()
+        self._listing, self._listed_at = listing, self._boot_s()
 
     def close(self) -> None:
         """Give up the descriptors."""

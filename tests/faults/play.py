@@ -10,7 +10,6 @@ import tempfile
 import threading
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -19,7 +18,6 @@ from faults.judge import Judge
 from faults.story import Story
 from faults.tally import TALLY
 
-from nasacct.collect import observer
 from nasacct.store import journal_writer, keep, tree
 from nasacct.store.engine import DuckEngine
 from nasacct.store.schema import HEALTH, STREAMS
@@ -41,21 +39,17 @@ def play(schedule: Schedule) -> None:
     base, engine = _place()
     root = Path(tempfile.mkdtemp(dir=base))
     disk = Disk()
-    time = SimpleNamespace(monotonic=lambda: 0.0)
     # every schedule is full of troubles that are logged
     logging.disable(logging.CRITICAL)
     with (
         mock.patch.object(journal_writer, "os", disk),
         mock.patch.object(journal_writer, "RETRY_S", 0.001),
-        mock.patch.object(observer, "time", time),
         mock.patch.object(threading, "excepthook", partial(_unless_killed, threading.excepthook)),
         mock.patch.dict(STREAMS, {**ASKED, HEALTH.name: HEALTH}, clear=True),
         mock.patch.object(tree, "STREAMS", ASKED),
         mock.patch.object(keep, "STREAMS", ASKED),
     ):
         story = Story(schedule, root, disk)
-        # the observer looks at a clock that stands still in suspend and knows nothing of this machine's
-        time.monotonic = lambda: (story.host.real - story.host.booted) / 1e9
         try:
             story.begin()
             _tell(story, Warehouse(root, engine=engine))

@@ -45,6 +45,18 @@ LOSS_OF_REPEATED = [
     ("read", 1, 0),
     ("lose_power", 2, 0, 0.3, 0),
 ]
+#: The same in suspend, which CLOCK_MONOTONIC knows nothing of.
+LATE_SUSPENDED = [
+    ("several_lives", 0, "told", 2, 0),
+    ("suspend", 299),
+    ("restart_server", 1, "told", 0.3, 0),
+]
+#: A server's end is told after minutes without a cycle, in which another one came that nobody heard of.
+LATE_END = [
+    ("several_lives", 0, "told", 2, 0),
+    ("lose_cycles", 299, 0),
+    ("restart_server", 1, "told", 0.3, 0),
+]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -53,6 +65,8 @@ LOSS_OF_REPEATED = [
 @example(schedule=Schedule(host_wide=False, servers=2, history=1000, seconds=1, minutes=15, steps=ROT_OF_REPEATED))
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1253, minutes=1, steps=ROT_BEHIND_DAMAGE))
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=0, minutes=1, steps=LOSS_OF_REPEATED))
+@example(schedule=Schedule(host_wide=False, servers=3, history=0, seconds=0, minutes=1, steps=LATE_END))
+@example(schedule=Schedule(host_wide=False, servers=3, history=0, seconds=0, minutes=1, steps=LATE_SUSPENDED))
 def test_the_truth_lies_within_what_is_stated(schedule):
     """At every level, whatever is lost, killed, restarted, stepped, merged and deleted."""
     play(schedule)
