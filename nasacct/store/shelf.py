@@ -82,11 +82,15 @@ def _look(
         found.trouble.append(not_now(error))
         return found
     found.trouble += [f"{where / name} is no segment and is left out; move it away" for name in others]
+    first, last = (moments[0], moments[-1]) if moments else (0, -1)
     wanted = [
-        segment
-        for segment in every
-        if segment.digest not in unasked
-        and (reaches(segment, since_us, until_us) or any(segment.since <= m <= segment.until for m in moments))
+        s
+        for s in every
+        if s.digest not in unasked
+        and (
+            reaches(s, since_us, until_us)
+            or (s.until >= first and s.since <= last and any(s.since <= m <= s.until for m in moments))
+        )
     ]
     sound: dict[Segment, Footer] = {}
     for segment in wanted:

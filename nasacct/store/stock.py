@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
@@ -79,7 +80,7 @@ class Stock:
         for tree in self.trees():
             for view in map(View.of, streams):
                 usage, sums = (
-                    min(_segments(where), key=lambda s: s.since, default=None)
+                    min(_segments(where), key=_since, default=None)
                     for where in (view.rows(tree).folder, tree.rollup("5m", view.stream).folder)
                 )
                 if sums is not None and usage is None:
@@ -209,6 +210,9 @@ class Stock:
         except OSError as error:
             return [*trouble, not_now(error)]
         return [*trouble, *(f"{p} could not be read; what it held is missing" for p in aside)]
+
+
+_since = attrgetter("since")
 
 
 def _begins(segment: Segment) -> str:
