@@ -47,9 +47,7 @@ def chain(paths: Sequence[Path], first: int = 0) -> Iterator[tuple[Path, Journal
         following = found
         bridges = []
         for path, why in reversed(broken):
-            earlier = _before(paths, path)
-            bridge = completed(_bridge(path, why, earlier, following), paths, path)
-            bridges.append((path, bridge, following))
+            bridges.append((path, _bridge(paths, path, why, following), following))
             following = bridges[-1][1]
         if before is not None:
             yield *before, following
@@ -95,14 +93,15 @@ def _before(paths: Sequence[Path], at: Path) -> Journal | None:
     return None
 
 
-def _bridge(path: Path, why: JournalError, before: Journal | None, following: Journal) -> Journal:
-    """What stands for a file that cannot be read."""
+def _bridge(paths: Sequence[Path], path: Path, why: JournalError, following: Journal) -> Journal:
+    """What stands for a file, one of the `paths`, that cannot be read."""
     name, number = path.name, journal.number_of(path)
     trouble = f"{why}; its frames are lost"
     known = head_of(path)
     if known is not None:
         known.trouble, known.broken = trouble, True
-        return known
+        return completed(known, paths, path)
+    before = _before(paths, path)
     if before is None:
         # nothing is known of before: what stands in the next head stands from there on
         return Journal(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 #: µs of UTC after everything that a segment's name can say.
 _NEVER = 1 << 62
+_SINCE = attrgetter("since")
 
 
 class Stock:
@@ -80,7 +81,7 @@ class Stock:
         for tree in self.trees():
             for view in map(View.of, streams):
                 usage, sums = (
-                    min(_segments(where), key=_since, default=None)
+                    min(_segments(where), key=_SINCE, default=None)
                     for where in (view.rows(tree).folder, tree.rollup("5m", view.stream).folder)
                 )
                 if sums is not None and usage is None:
@@ -210,9 +211,6 @@ class Stock:
         except OSError as error:
             return [*trouble, not_now(error)]
         return [*trouble, *(f"{p} could not be read; what it held is missing" for p in aside)]
-
-
-_since = attrgetter("since")
 
 
 def _begins(segment: Segment) -> str:

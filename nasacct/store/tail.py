@@ -77,9 +77,12 @@ class Tail:
         """
         self.trouble = []
         streams = streams or STREAMS.keys()
-        if alone(paths[first:]):
-            self._made = self._bridged(paths, first, streams)
-            return
+        read = self._bridged if alone(paths[first:]) else self._read
+        self._made = read(paths, first, streams)
+        self.trouble += [f"{p} has a {m.trouble}; what is whole counts" for p, m in self._made.items() if m.trouble]
+
+    def _read(self, paths: list[Path], first: int, streams: Collection[str]) -> dict[Path, _Made]:
+        """What is new, and of the other files what was made of them."""
         made: dict[Path, _Made] = {}
         later: Path | None = None
         inside: Journal | None = None
@@ -94,8 +97,7 @@ class Tail:
                     continue
                 found = journal.read(path)
                 if lacks(found, paths, path):
-                    made = self._bridged(paths, first, streams)
-                    break
+                    return self._bridged(paths, first, streams)
                 if later is not None and inside is None:
                     inside = journal.read(later)
                 made[path] = _make(state, later, found, inside if later else None, wanted)
@@ -104,15 +106,13 @@ class Tail:
                 raise NasacctError(str(error), DATA) from None
             except journal.JournalError as error:
                 if later is not None:
-                    made = self._bridged(paths, first, streams)
-                    break
+                    return self._bridged(paths, first, streams)
                 self.trouble.append(f"{error}; what it holds is missing")
             except OSError as error:
                 # it may be readable again, or kept by now: nothing before it may reach over what it holds
                 later, inside = None, None
                 self.trouble.append(not_now(error))
-        self._made = made
-        self.trouble += [f"{p} has a {m.trouble}; what is whole counts" for p, m in made.items() if m.trouble]
+        return made
 
     def _bridged(self, paths: list[Path], first: int, streams: Collection[str]) -> dict[Path, _Made]:
         """All files anew, those that cannot be read as the keeper will soon bridge them."""
