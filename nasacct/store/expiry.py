@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.store import journal
 from nasacct.store.compaction import DAY_S, rolled
+from nasacct.store.cuts import keep_around
 from nasacct.store.heads import expire_heads
 from nasacct.store.segment_file import digest_of
 from nasacct.store.segments import named
@@ -49,7 +50,7 @@ class Rules:
     """How long what is kept: `days` by kind (readings, usage), `streams` for the usage of single ones.
 
     Readings that end after `sealed` (all before is sealed; seconds of UTC) stay until they are `most` days old.
-    `grace_s` is how long what was replaced stays.
+    `grace_s` is how long what was replaced stays. `cuts` are the moments (µs of UTC) whose usage stays for ever.
     """
 
     days: Mapping[str, int]
@@ -57,6 +58,7 @@ class Rules:
     streams: Mapping[str, int] = field(default_factory=dict)
     sealed: float = math.inf
     most: int = 100
+    cuts: tuple[int, ...] = ()
 
     def days_of(self, relation: Relation) -> int:
         """How many days a relation's segments are kept."""
@@ -66,7 +68,7 @@ class Rules:
 
 def folders(tree: Tree) -> list[Path]:
     """Every folder of segments that there is in the tree."""
-    return sorted({p for kind in ("usage", "readings") for p in tree.folder.glob(f"{kind}/*/")}) + sorted(
+    return sorted({p for kind in ("usage", "readings", "cuts") for p in tree.folder.glob(f"{kind}/*/")}) + sorted(
         tree.folder.glob("rollup/*/*/")
     )
 
@@ -153,6 +155,8 @@ def expire_old(tree: Tree, newest_s: float, rules: Rules) -> int:
                 if segment.until >= newest_s - rules.most * DAY_S:
                     continue
                 unsealed += 1
+            if relation.kind == "usage":
+                keep_around(tree, relation.stream, segment, found.visible, rules.cuts)
             segment.path.unlink()
             gone += 1
         if gone > before:

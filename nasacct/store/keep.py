@@ -24,6 +24,7 @@ from nasacct.errors import IO, OK, of_os
 from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, compact
 from nasacct.store.copies import copied
+from nasacct.store.cuts import known
 from nasacct.store.expiry import GRACE_S, Rules, clean, expire_old, expire_replaced, newest_day, rotate
 from nasacct.store.newer import refuse_newer
 from nasacct.store.parts import consume
@@ -85,7 +86,10 @@ def run(config: Config, *, once: bool = False) -> int:
 
 
 def rules(root: Path, config: Config) -> Rules:
-    """How long what is kept, as configured and as months were sealed. NasacctError when a seal's version is newer."""
+    """How long what is kept, as configured, as months were sealed and as things changed hands.
+
+    NasacctError when what says so is of a newer version.
+    """
     sealed = sealed_until(root)
     days = {"readings": config.store.readings_days, "usage": config.store.usage_days}
     return Rules(
@@ -93,6 +97,7 @@ def rules(root: Path, config: Config) -> Rules:
         streams=config.store.usage_days_of,
         sealed=sealed.timestamp() if sealed else 0,
         most=config.store.readings_days_most,
+        cuts=known(root),
     )
 
 

@@ -18,7 +18,7 @@ def refuse_newer(tree: Tree) -> None:
     What cannot be read, now or at all, is somebody else's to tell.
     """
     journal.refuse_newer(tree.journal)
-    for relation in (*tree.relations(), *tree.rollups()):
+    for relation in tree.every():
         with suppress(OSError):
             for segment in filter(None, map(named, relation.folder.iterdir())):
                 with suppress(SegmentError, OSError):

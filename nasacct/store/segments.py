@@ -66,6 +66,7 @@ class Footer:
 
     `journals` are the journal files of which its rows were made: in `replaces`, but for a rollup, which replaces none.
     `of` are the digests of the usage that a rollup sums: whoever sees the one need not open the other.
+    `cells` of a cut are the 5 minutes (µs of UTC) of which it has all rows.
     `terms` of readings are those by which they are accounted: the interval in ns and a link's bytes a second, of each
     run of the collector that was told others.
     """
@@ -81,6 +82,7 @@ class Footer:
     journals: Spans = NONE
     terms: tuple[tuple[int, int], ...] = ()
     of: frozenset[str] = frozenset()
+    cells: frozenset[int] = frozenset()
 
     def encode(self) -> bytes:
         """The value of the footer's key."""
@@ -97,6 +99,7 @@ class Footer:
             **({"journals": self.journals.encode()} if self.kind == "rollup" else {}),
             **({"terms": self.terms} if self.terms else {}),
             **({"of": sorted(self.of)} if self.of else {}),
+            **({"cells": sorted(self.cells)} if self.cells else {}),
         }
         return json.dumps(said, separators=(",", ":")).encode()
 
@@ -122,6 +125,7 @@ class Footer:
             Spans.decode(said["journals"]) if rolled else Spans.of(r.name for r in replaces),
             tuple((interval_ns, link_bytes_s) for interval_ns, link_bytes_s in said.get("terms", ())),
             frozenset(said.get("of", ())),
+            frozenset(said.get("cells", ())),
         )
 
 

@@ -17,6 +17,7 @@ from nasacct.errors import NO_INPUT, NasacctError, not_now, of_os
 from nasacct.store import journal
 from nasacct.store import root as store_root
 from nasacct.store.compaction import DAY_S, day_of
+from nasacct.store.cuts import around
 from nasacct.store.journal_ring import RING, mirrored
 from nasacct.store.journal_spans import Spans
 from nasacct.store.segments import SegmentError, footer, listed
@@ -26,7 +27,7 @@ from nasacct.store.tree import Tree, trees
 from nasacct.store.views import EVER, Piece, Seen, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -89,6 +90,17 @@ class Stock:
                 elif sums is not None and usage is not None and _begins(sums) < _begins(usage):
                     kept = max(kept, day_of(usage) * DAY_S * 1_000_000)
         return kept
+
+    def kept_around(self, stream: str, cells: Collection[int]) -> list[int]:
+        """Which of these 5 minutes (µs of UTC) of a stream are kept for ever row by row, of all nodes; ascending."""
+        found = set(cells)
+        for tree in self.trees() if found else ():
+            try:
+                found &= around(tree, View.of(stream).stream, found)
+            except OSError:
+                # sums tell instead
+                return []
+        return sorted(found)
 
     def summed_until(self, streams: Sequence[str], step: str) -> int:
         """Up to when usage of all of these streams is in rollups of that step, about (µs of UTC); 0: there are none."""
@@ -182,13 +194,15 @@ class Stock:
         gone = []
         for what in every:
             span = what.piece.since_us, what.piece.until_us
-            sums = Shelf()
+            sums, inside = Shelf(), (span[0] + 1, span[1] - 1)
             if what.view.step is not None:
                 # a file of sums ends where the last of its buckets does
-                inside = span[0] + 1, span[1] - 1
                 sums = shelf(tree.rollup(what.view.step, what.view.stream).folder, *inside, (), left_out)
                 what.kept += list(sums.visible)
-            # most of usage need not be opened, because sums say that they are of it
+            elif what.view.around:
+                sums = shelf(tree.cuts(what.view.stream).folder, *inside, (), left_out)
+                what.segments += list(sums.visible)
+            # most of usage need not be opened, because sums say that they are of it; and no row counts twice
             unasked = frozenset().union(*(said.of for said in sums.visible.values()))
             found = shelf(what.view.rows(tree).folder, *span, begun, left_out, unasked)
             summed_up = sums.journals

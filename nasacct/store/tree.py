@@ -4,6 +4,7 @@
     ROOT/node=N/usage/STREAM/*.parquet          growth between readings
     ROOT/node=N/readings/STREAM/*.parquet       counters as they were read
     ROOT/node=N/rollup/STEP/STREAM/*.parquet    sums of usage over 5m, 1h, 1d
+    ROOT/node=N/cuts/STREAM/*.parquet           usage around the moments at which something changed hands
     ROOT/node=N/quarantine/                     what cannot be read
 
 Segments tell by their names and footers what they hold; see `segments.py`.
@@ -99,6 +100,14 @@ class Tree:
     def rollups(self, stream: Stream | None = None) -> list[Relation]:
         """The rollups of one stream, or of all."""
         return [self.rollup(step, s) for s in ([stream] if stream else STREAMS.values()) for step in STEPS]
+
+    def cuts(self, stream: Stream) -> Relation:
+        """What is kept for ever of a stream's usage; see `cuts.py`."""
+        return Relation("usage", stream, self.folder / "cuts" / stream.name, usage_schema(stream))
+
+    def every(self) -> list[Relation]:
+        """All that segments may be of."""
+        return [*self.relations(), *self.rollups(), *map(self.cuts, STREAMS.values())]
 
     def sound(self, segment: Segment) -> bool:
         """Read all of a segment; a damaged one goes to the quarantine. OSError when it cannot be read now."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from nasacct.store.view_columns import Column
 
 _READINGS = "readings_"
+#: What the view of usage that is kept for ever has behind its stream's name.
+CUT = "cut"
 #: Before and after everything that a store can hold, in µs of UTC.
 EVER = (0, 1 << 62)
 
@@ -49,20 +51,25 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a view's name says: of which stream it is, whether of its readings, and how long its cells are."""
+    """What a view's name says: of which stream it is, whether of its readings, and how long its cells are.
+
+    `around`: with usage, there is what is kept for ever of deleted one (`cuts.py`).
+    """
 
     name: str
     stream: Stream
     readings: bool
     step: str | None
+    around: bool = False
 
     @classmethod
     def of(cls, name: str) -> View:
         """The view of that name; KeyError when there is none."""
         stream, _, step = name.removeprefix(_READINGS).partition("_")
-        if step and step not in STEPS:
+        around = step == CUT
+        if step and step not in STEPS and not around:
             raise KeyError(name)
-        return cls(name, STREAMS[stream], name.startswith(_READINGS), step or None)
+        return cls(name, STREAMS[stream], name.startswith(_READINGS), None if around else step or None, around)
 
     def rows(self, tree: Tree) -> Relation:
         """The relation that has the rows: readings or usage."""

@@ -11,7 +11,10 @@ from journals import Recorder
 
 from nasacct.config import Config
 from nasacct.errors import CANT_CREATE, DATA, NO_INPUT, NasacctError
+from nasacct.reports.steps import us
+from nasacct.reports.usage import ask
 from nasacct.store import journal
+from nasacct.store.check.whole import check
 from nasacct.store.copies import copied
 from nasacct.store.expiry import Rules
 from nasacct.store.keep import keep
@@ -312,6 +315,22 @@ def test_old_history_goes_by_the_copys_own_rules(tmp_path, pulled):
     pull.round()
     assert not list((tmp_path / "copy").glob(f"node=nas1/readings/nfsd/{old}"))
     assert list((tmp_path / "copy").glob(f"node=nas1/usage/nfsd/{old}"))
+
+
+def test_usage_that_is_kept_for_ever_is_copied(tmp_path, pulled):
+    """Around a moment at which something changed hands, the copy answers as the source does when usage is gone."""
+    source = Source(tmp_path / "source").run(30).keep()
+    source.recorder.wait(86_400)
+    source.run(31).keep()
+    moment = datetime.fromisoformat(START) + timedelta(minutes=12, seconds=20)
+    span = datetime.fromisoformat(START), moment
+    before = ask(Warehouse(source.root), "server", *span).to_pylist()
+    source.keep(Rules({"readings": -10, "usage": -10}, grace_s=-1e12, cuts=(us(moment),)))
+    assert len(list(source.tree.folder.glob("cuts/nfsd/*.parquet"))) == 1
+    pulled(source).round()
+    for root in (source.root, tmp_path / "copy"):
+        assert ask(Warehouse(root), "server", *span).to_pylist() == before
+        assert check(root).findings == []
 
 
 def test_source_that_was_set_back_counts_once(tmp_path, pulled):

@@ -62,7 +62,7 @@ def repair(tree: Tree, now_s: float, rules: Rules) -> list[Finding]:
 
 def _files(tree: Tree, findings: list[Finding]) -> Iterator[Finding]:
     """Mend what is wrong with single files."""
-    relations = {relation.folder: relation for relation in (*tree.relations(), *tree.rollups())}
+    relations = {relation.folder: relation for relation in tree.every()}
     seen: set[Path] = set()
     for finding in findings:
         path, relation = finding.path, relations.get(finding.path.parent)

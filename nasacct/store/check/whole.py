@@ -15,6 +15,7 @@ from nasacct.store.check.rollups import rollup_findings
 from nasacct.store.check.shelves import look
 from nasacct.store.check.telescoping import usage_findings
 from nasacct.store.copies import GONE, MARK, STAGE
+from nasacct.store.cuts import FILE, unlike_sums
 from nasacct.store.finding import Finding
 from nasacct.store.heads import heads
 from nasacct.store.place import held
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from nasacct.store.schema import Stream
+
 #: What belongs into a node's tree beside folders of segments.
-_OURS = frozenset({"journal", "readings", "usage", "rollup", "quarantine", "collect.lock", "keep.lock", "keep.json"})
+_OURS = frozenset(
+    {"journal", "readings", "usage", "rollup", "cuts", "quarantine", "collect.lock", "keep.lock", "keep.json"}
+)
 #: How often a comparison is begun anew because a keeper replaces what it reads.
 _AGAIN = 10
 #: What a copy has besides.
@@ -59,7 +64,7 @@ def check(root: Path) -> Report:
     for tree in trees(root):
         of_tree(tree, report)
     for path in sorted(root.iterdir()):
-        if not path.name.startswith("node=") and path.name not in {"store.json", "sealed", STAGE}:
+        if not path.name.startswith("node=") and path.name not in {"store.json", "sealed", FILE, "cuts.lock", STAGE}:
             report.add([_stray(path)])
     try:
         report.add(verify(root))
@@ -77,7 +82,7 @@ def of_tree(tree: Tree, report: Report) -> None:
     """Read all of one node's tree and add to the report what was found."""
     found = list(journal_findings(tree, written=_runs(tree, "collect")))
     report.files += len(journal.files(tree.journal))
-    for relation in (*tree.relations(), *tree.rollups()):
+    for relation in tree.every():
         shelved = look(relation, tree)
         found += shelved.findings
         report.files += shelved.files
@@ -103,12 +108,21 @@ def of_tree(tree: Tree, report: Report) -> None:
 def _compared(tree: Tree, bad: dict[Path, str]) -> Iterator[Finding]:
     """What was made of others, against these."""
     for stream in STREAMS.values():
-        for findings in (usage_findings, rollup_findings):
+        for findings in (usage_findings, rollup_findings, _cut_findings):
             for _ in range(_AGAIN):
                 with suppress(FileNotFoundError):
                     # replaced while it was read: what replaces it is there by now
                     yield from list(findings(tree, stream, bad))
                     break
+
+
+def _cut_findings(tree: Tree, stream: Stream, bad: dict[Path, str]) -> Iterator[Finding]:
+    """What is kept of usage for ever and is not what its sums were made of."""
+    if bad:
+        # then sums may lack something
+        return
+    for segment in unlike_sums(tree, stream):
+        yield Finding("cut", segment.path, "is not what the sums of its 5 minutes hold; bring it back from a copy")
 
 
 def _runs(tree: Tree, role: str) -> bool:
@@ -124,7 +138,9 @@ def _strays(tree: Tree) -> Iterator[Finding]:
     for path in sorted(tree.journal.iterdir()) if tree.journal.is_dir() else ():
         if path.name not in named:
             yield _stray(path)
-    folders = [tree.folder / kind for kind in ("usage", "readings")] + [tree.folder / "rollup" / s for s in STEPS]
+    folders = [tree.folder / kind for kind in ("usage", "readings", "cuts")] + [
+        tree.folder / "rollup" / s for s in STEPS
+    ]
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.name not in STREAMS:

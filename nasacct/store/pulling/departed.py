@@ -3,7 +3,7 @@
 - What a whole segment here replaces goes, once that one has been here for longer than a reader's query may last. So
   nothing goes whose rows are not here otherwise, whatever the source or the network does.
 - What is older than everything that the source has of it was too old there, or the source was emptied, or is another
-  disk now. It stays as long as this copy's own configuration says; rollups for ever.
+  disk now. It stays as long as this copy's own configuration says; rollups and cuts for ever.
 - What is neither was lost by the source, as when it was set back to an older state, and what it counts anew would
   count twice. It goes to node=N/gone, where nobody reads it and nobody deletes it.
 - As long as anything is in quarantine, here or there, nothing is taken for lost: it may be the only whole piece.
@@ -58,11 +58,11 @@ def settle(tree: Tree, here: Collection[StoreFile], there: Collection[StoreFile]
             begins[file.folder] = min(segment.since, begins.get(file.folder, segment.since))
     held = {tree.root / f.path for f in there}
     settling = _Settling(tree, {tree.root / f.path for f in departed}, held, now_s - rules.grace_s)
-    known = {r.folder: r for r in (*tree.relations(), *tree.rollups())}
+    ages = {r.folder: r for r in tree.relations()}
     for folder in sorted({f.folder for f in departed if f.kind != "journal"}):
-        relation = known.get(tree.folder / folder)
+        relation = ages.get(tree.folder / folder)
         before, steps = 0.0, []
-        if relation is not None and relation.kind != "rollup":
+        if relation is not None:
             before = newest_day(tree) - rules.days_of(relation) * DAY_S
             # usage goes only when it is summed
             steps = [shelf(r.folder).journals for r in tree.rollups(relation.stream) if relation.kind == "usage"]

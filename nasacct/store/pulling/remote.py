@@ -30,7 +30,7 @@ SILENT_S = 60
 _DONE = (0, 24)
 _LISTED = re.compile(r"-\S+ +(\d+) (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) (.*)")
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-_FOLDERS = rf"journal|(?:usage|readings)/{_WORD}|rollup/{_WORD}/{_WORD}|quarantine"
+_FOLDERS = rf"journal|(?:usage|readings|cuts)/{_WORD}|rollup/{_WORD}/{_WORD}|quarantine"
 _FILE = re.compile(rf"node=({NODE_NAME})/({_FOLDERS})/({_WORD})")
 STORE = "store.json"
 #: As for rsync and scp: a colon before the first slash ends a host's name.
@@ -90,7 +90,7 @@ class StoreFile:
 
     @property
     def kind(self) -> str:
-        """journal, usage, readings, rollup or quarantine."""
+        """journal, usage, readings, cuts, rollup or quarantine."""
         return self.folder.partition("/")[0]
 
 

@@ -61,6 +61,7 @@ def test_what_is_never_copied(path):
         ("node=nas-1.example/usage/nfsd/day-x.parquet", "usage"),
         ("node=n/readings/stream_of_a_later_version/day-x.parquet", "readings"),
         ("node=n/rollup/5m/nfsd/month-x.parquet", "rollup"),
+        ("node=n/cuts/nfsd/day-x.parquet", "cuts"),
         ("node=n/quarantine/x.parquet.1", "quarantine"),
     ],
 )
