@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
@@ -27,7 +29,7 @@ CELLS = ("server", "epoch", "bucket", "row_t0", "row_t1")
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """One measure in every bucket that has rows.
+    """Measures in every bucket that has rows: arrays of a row for each measure, of a column for each bucket.
 
     `certain` is the sum of what is known, where anything is (`known`); `possible` the most that it may be, where that
     is `bounded`; `peak` the highest rate of one row of usage, per second, NaN without any.
@@ -64,33 +66,33 @@ class Buckets:
         at: Integers = (t0 - lo_us) // length_us
         begin = at * length_us + lo_us
         self._span = t1 - t0
-        self._all: Truths = np.ones(len(rows), bool)
+        self._all: Truths = np.ones((1, len(rows)), bool)
         self._long: Truths = self._whole & ((begun < begin) | (over > begin + length_us))
         # rows lie by epoch and time, so those of one bucket are together, but for lives that overlap
         self._order = None if (at[1:] >= at[:-1]).all() else np.argsort(at, kind="stable")
-        ordered = self._sorted(at)
+        ordered = at if self._order is None else at[self._order]
         self._starts = np.flatnonzero(np.concatenate([np.ones(min(len(at), 1), bool), ordered[1:] != ordered[:-1]]))
         self.numbers: Integers = ordered[self._starts]
         which = np.flatnonzero(self._long)
         places = np.searchsorted(self.numbers, at[which])
         self._groups, self._group_at = _grouped(places, begun[which], rows.column("epoch"), which)
 
-    def sums(self, measure: str) -> Sums:
-        """What the measure adds up to."""
-        m, known = self._measure(measure)
-        more, bound = self._measure(f"{measure}_bounds")
-        if f"{measure}_unknown" in self._rows.column_names:
-            bound = bound & (self._measure(f"{measure}_unknown")[0] == 0)
+    def sums(self, measures: Sequence[str]) -> Sums:
+        """What the measures add up to."""
+        m, known = self._values(measures)
+        more, bound = self._values([f"{name}_bounds" for name in measures])
+        if f"{measures[0]}_unknown" in self._rows.column_names:
+            bound = bound & (self._values([f"{name}_unknown" for name in measures])[0] == 0)
         possible = self._reduced(np.add, np.where(self._long, 0, m + np.where(self._whole, 0, more)))
         if len(self._groups):
-            np.add.at(possible, self._group_at, self._split(m[self._long], more[self._long]))
-        timed = known & (self._span > 0)
-        rate = np.full(len(m), np.nan)
-        np.divide(m * 1e6, self._span, out=rate, where=timed)
-        if f"{measure}_peak" in self._rows.column_names:
+            for sums, one, other in zip(possible, m[:, self._long], more[:, self._long], strict=True):
+                np.add.at(sums, self._group_at, self._split(one, other))
+        rate = np.full(m.shape, np.nan)
+        np.divide(m * 1e6, self._span, out=rate, where=known & (self._span > 0))
+        if f"{measures[0]}_peak" in self._rows.column_names:
             # rollups of 0.1.0 have none
-            peak, there = self._measure(f"{measure}_peak")
-            rate = np.fmax(rate, peak, out=rate, where=there)
+            peak, there = self._values([f"{name}_peak" for name in measures])
+            np.fmax(rate, peak, out=rate, where=there)
         return Sums(
             self._reduced(np.add, m),
             self._reduced(np.logical_or, known),
@@ -108,10 +110,9 @@ class Buckets:
 
     def _reduced(self, operation: np.ufunc, values: NDArray[Any]) -> Any:
         """The operation over the rows of each bucket."""
-        return operation.reduceat(self._sorted(values), self._starts) if len(self._starts) else values[:0]
-
-    def _sorted(self, values: NDArray[Any]) -> Any:
-        return values if self._order is None else values[self._order]
+        if not len(self._starts):
+            return values[:, :0]
+        return operation.reduceat(values if self._order is None else values[:, self._order], self._starts, axis=1)
 
     def _integers(self, name: str, instead: Integers | None = None) -> Integers:
         """The column; `instead` has what it lacks."""
@@ -121,12 +122,13 @@ class Buckets:
         found: Integers = column.to_numpy()
         return found
 
-    def _measure(self, name: str) -> tuple[Integers, Truths]:
-        """The values, 0 where there is none, and where there is one."""
-        column: Any = self._rows.column(name)
-        if not column.null_count:
-            return column.to_numpy(), self._all
-        return pc.fill_null(column, 0).to_numpy(), pc.is_valid(column).to_numpy()
+    def _values(self, names: Sequence[str]) -> tuple[Integers, Truths]:
+        """The columns as rows: the values, 0 where there is none, and where there is one."""
+        columns: list[Any] = [self._rows.column(name) for name in names]
+        if not any(column.null_count for column in columns):
+            return np.array([column.to_numpy() for column in columns]), self._all
+        there = np.array([pc.is_valid(column).to_numpy() for column in columns])
+        return np.array([pc.fill_null(column, 0).to_numpy() for column in columns]), there
 
 
 def _grouped(at: Integers, begun: Integers, epochs: Any, which: Integers) -> tuple[Integers, Integers]:

@@ -94,17 +94,15 @@ def _table(found: list[Buckets], low: int, length_us: int) -> pa.Table:
     numbers = np.unique(np.concatenate([each.numbers for each in found]))
     columns: dict[str, pa.Array[Any]] = {"bucket": pa.array(numbers * length_us + low).cast(pa.timestamp("us", "UTC"))}
     for each, measures in zip(found, MEASURES.values(), strict=True):
-        at = np.searchsorted(numbers, each.numbers)
-        empty = np.ones(len(numbers), bool)
-        empty[at] = False
-        for name in measures:
-            sums = each.sums(name)
-            for suffix, values, known in (
-                ("", sums.certain, sums.known),
-                ("_max", sums.possible, sums.bounded),
-                ("_peak", sums.peak, ~np.isnan(sums.peak)),
-            ):
-                placed, missing = np.zeros(len(numbers), values.dtype), empty.copy()
-                placed[at], missing[at] = values, ~known
-                columns[f"{name}{suffix}"] = pa.array(placed, mask=missing)
+        at, sums = np.searchsorted(numbers, each.numbers), each.sums(measures)
+        for suffix, values, known in (
+            ("", sums.certain, sums.known),
+            ("_max", sums.possible, sums.bounded),
+            ("_peak", sums.peak, ~np.isnan(sums.peak)),
+        ):
+            shape = len(measures), len(numbers)
+            placed, missing = np.zeros(shape, values.dtype), np.ones(shape, bool)
+            placed[:, at], missing[:, at] = values, ~known
+            for name, column, mask in zip(measures, placed, missing, strict=True):
+                columns[f"{name}{suffix}"] = pa.array(column, mask=mask)
     return pa.table(columns).select(["bucket", *(f"{m}{s}" for m in ORDER for s in ("", "_max", "_peak"))])

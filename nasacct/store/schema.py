@@ -88,6 +88,10 @@ class Stream:
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", {m.name: i for i, m in enumerate(self.measures)})
 
+    def __hash__(self) -> int:
+        # what is made of a stream is looked up with every answer, and it has a hundred measures
+        return hash(self.name)
+
     @property
     def width(self) -> int:
         """How many measures a reading has."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from nasacct.store.schema import STREAMS, Stream
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PREFIX = "node="
+#: Paths are put together once: every answer looks into a dozen folders.
+_remembered = lru_cache(maxsize=10_000)
 
 
 #: The length of a rollup's buckets in seconds, by its name.
@@ -84,6 +87,7 @@ class Tree:
         """Where files lie that cannot be read."""
         return self.folder / "quarantine"
 
+    @_remembered
     def relation(self, kind: Literal["usage", "readings"], stream: Stream) -> Relation:
         """One stream's usage or readings."""
         schema = usage_schema(stream) if kind == "usage" else readings_schema(stream)
@@ -93,6 +97,7 @@ class Tree:
         """The usage and the readings of every stream."""
         return [self.relation(kind, stream) for kind in ("usage", "readings") for stream in STREAMS.values()]
 
+    @_remembered
     def rollup(self, step: str, stream: Stream) -> Relation:
         """The sums of a stream's usage over every `step`."""
         return Relation("rollup", stream, self.folder / "rollup" / step / stream.name, rollup_schema(stream), step)
