@@ -23,6 +23,7 @@ import numpy as np
 
 from nasacct.store.cutting import NO_BOUND, Rows, cut, slices
 from nasacct.store.frame import ABSENT
+from nasacct.store.joining import joined
 from nasacct.store.readings import FINAL, HELD, LOST, READ
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ def uncut(readings: Readings, terms: Terms) -> Rows:
     t0 = np.where(endless & ~lost, pairs.t1, pairs.t0)
     t1 = np.where(endless & lost, pairs.t0, pairs.t1)
     who = readings.who[pairs.left]
-    return Rows(
-        stream, readings.subjects, who, t0, t1, pairs.cycles, columns, 2 * terms.interval_ns // 1000 + 1_000_000
-    )
+    long_us = 2 * terms.interval_ns // 1000 + 1_000_000
+    rows = Rows(stream, readings.subjects, who, t0, t1, pairs.cycles, columns, long_us)
+    return joined(rows, _carried(pairs, terms.link_bytes_s)) if stream.joined else rows
 
 
 def _without_gaps(readings: Readings) -> Readings:
@@ -217,6 +218,11 @@ def _bound(value: Ints, more: Ints, lost: Bools, pairs: _Pairs, rate: int | None
     unread = lost & (value == ABSENT)
     if rate is None:
         return value, more
+    return np.where(unread, 0, value), np.where(unread, _carried(pairs, rate), more)
+
+
+def _carried(pairs: _Pairs, rate: int) -> Ints:
+    """What something of that rate (per second) can have moved in each pair's time."""
     seconds, rest = np.divmod(pairs.most_us, 1_000_000)
-    carried = rate * seconds + rate * rest // 1_000_000 + 1
-    return np.where(unread, 0, value), np.where(unread, carried, more)
+    carried: Ints = rate * seconds + rate * rest // 1_000_000 + 1
+    return carried

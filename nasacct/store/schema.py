@@ -76,13 +76,17 @@ class UsageMeasure:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One kind of row: `keys` name the columns that say what it is about, beside `node` and `epoch`."""
+    """One kind of row: `keys` name the columns that say what it is about, beside `node` and `epoch`.
+
+    Of a `joined` one, usage has one row for all subjects with the same keys whose epochs differ in their last part.
+    """
 
     name: str
     source: str
     keys: tuple[str, ...]
     measures: tuple[Measure, ...]
     usage: tuple[UsageMeasure, ...]
+    joined: bool = False
     index: dict[str, int] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
