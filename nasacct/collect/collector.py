@@ -39,7 +39,8 @@ class Collector(Observer):
         self._finals = Finals(self.sampler)
 
     def cycle(self, listing: Listing) -> None:
-        """All sources, one frame."""
+        """All sources, one frame; before it, what connections were told to have ended."""
+        self._hand_over(self._finals.connections())
         self.take(self.sampler.cycle(listing))
 
     def server_ended(self, server: Server) -> None:
@@ -53,6 +54,7 @@ class Collector(Observer):
     def close(self) -> None:
         """Give up threads and descriptors."""
         self.sampler.end()
+        self._finals.close()
         super().close()
 
     def _hand_over(self, frame: Frame | None) -> None:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from nasacct.collect import logs
+from nasacct.collect.client_ids import make_key
 from nasacct.collect.collector import Collector
 from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
@@ -80,6 +81,7 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
     """One run, until it is to end (False) or to begin again with a new configuration (True)."""
     folder = config.root / f"node={config.node}" / "journal"
     folder.mkdir(mode=0o750, exist_ok=True)
+    make_key(folder.parent)
     if config.store.ring_dir is not None:
         take_back(config.store.ring_dir, folder, FLUSH_S)
     standing, number = recover(folder)

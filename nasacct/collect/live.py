@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasacct.collect import blockdev, namespaces, process, servers
+from nasacct.collect.connections import Connections
 from nasacct.collect.descriptor import Descriptor
 from nasacct.collect.link_stats import LinkStats
 from nasacct.collect.machine import Disk, LinkCounters, Listing, Server
@@ -89,6 +90,23 @@ class Live:
     def links(self) -> LinkCounters:
         """The counters of every interface of the host, in one dump. Raises OSError."""
         return self._links.read()
+
+    def connections(self, server: Server) -> Connections:
+        """The connections of the server, if it still lives. Raises OSError."""
+        if server.namespace is not None:
+            expected = server.epoch.removeprefix(f"{self.boot_id}/")
+
+            def enter() -> Connections:
+                if namespaces.life() != expected:
+                    raise FileNotFoundError(errno.ENOENT, "another namespace has taken its place", server.namespace)
+                return Connections()
+
+            return namespaces.inside(server.namespace, enter)
+        found = namespaces.inside(f"/proc/{server.pid}/ns/net", Connections)
+        if server.epoch != f"{self.boot_id}/{server.pid}.{process.started('/proc', server.pid or 0)}":
+            found.close()
+            raise FileNotFoundError(errno.ENOENT, "the server has ended", f"/proc/{server.pid}")
+        return found
 
     def file(self, path: str) -> bytes:
         """A file of the whole machine, by its path without the leading slash: `proc/diskstats`. Raises OSError."""

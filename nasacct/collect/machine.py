@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nasacct.collect.connections import Connections
     from nasacct.store.frame import Instant
 
 #: Columns of `LinkCounters.values`, the host's view of the interface.
@@ -100,6 +101,10 @@ class Machine(Protocol):
 
     def links(self) -> LinkCounters:
         """The counters of every interface of the host, in one dump."""
+        ...
+
+    def connections(self, server: Server) -> Connections:
+        """The connections of the server, to be closed when it ends."""
         ...
 
     def file(self, path: str) -> bytes:

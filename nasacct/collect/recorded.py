@@ -19,6 +19,8 @@ from nasacct.store.frame import ABSENT, Instant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from nasacct.collect.connections import Connections
+
 #: Host files of a recording, by the path under which sources ask for them.
 HOST_FILES = {
     "proc/diskstats": "diskstats",
@@ -101,6 +103,10 @@ class Recorded:
             life = self._fallen.life(f"link {name}", view[:4])
             found.append((f"{name}/{inner}", f"{self.boot_id}/link {name} {life}", view))
         return _counters(found)
+
+    def connections(self, server: Server) -> Connections:
+        """No recording has any."""
+        raise FileNotFoundError(errno.ENOENT, "a recording has no connections", server.name)
 
     def file(self, path: str) -> bytes:
         """A recorded file of the host; FileNotFoundError when the recording has none."""

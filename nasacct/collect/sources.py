@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasacct.collect import nfsd_module
+from nasacct.collect.client_ids import ClientIds
+from nasacct.collect.clients import Clients
 from nasacct.collect.diskstats import Disks
 from nasacct.collect.links import Links
 from nasacct.collect.nfsd import Nfsd
@@ -29,6 +31,8 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
     nfsd = Nfsd(admit, life)
     links = Links(admit, config.links.uplinks)
     all_sources: list[Source] = [nfsd, Procs(nfsd, admit, life), links, Disks(admit), Node(admit)]
+    if live and Clients.name in config.sources.enabled:
+        all_sources.append(Clients(admit, ClientIds(config.root / f"node={config.node}")))
     return [s for s in all_sources if s.name in config.sources.enabled]
 
 
@@ -43,8 +47,19 @@ class Finals:
         machine = self._sampler.machine
         for links in self._links():
             links.owner(server)
-        finals = [s.final(machine, server) for s in self._sampler.sources if isinstance(s, Nfsd | Procs)]
+        finals = [s.final(machine, server) for s in self._sampler.sources if isinstance(s, Nfsd | Procs | Clients)]
         return self._sampler.finals(finals)
+
+    def connections(self) -> Frame | None:
+        """The last bytes of connections that have ended; None when none has."""
+        clients = [s for s in self._sampler.sources if isinstance(s, Clients)]
+        return self._sampler.finals([s.ends(self._sampler.machine) for s in clients])
+
+    def close(self) -> None:
+        """Let go what sources keep open."""
+        for source in self._sampler.sources:
+            if isinstance(source, Clients):
+                source.close()
 
     def link(self, event: LinkEnded) -> Frame | None:
         """The last counters of an interface that is gone; None when it was nobody's."""

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 SYSTEM_ROOT = Path("/var/lib/nasacct")
 NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
-Source = Literal["nfsd", "procs", "links", "disks", "node"]
+Source = Literal["nfsd", "procs", "links", "disks", "node", "clients"]
+#: Those that are read unless others are named.
+_READ: tuple[Source, ...] = ("nfsd", "procs", "links", "disks", "node")
 
 
 def _said(path: Any) -> Any:
@@ -131,7 +133,7 @@ class Sources(Table):
     """What is read, and how long reading may take."""
 
     enabled: tuple[Source, ...] = Field(
-        default=get_args(Source), description=f"a list of {', '.join(get_args(Source))}", strict=False
+        default=_READ, description=f"a list of {', '.join(get_args(Source))}", strict=False
     )
     deadline_ms: int = Field(
         default=2000, description="a whole number of milliseconds from 10 to 60000", ge=10, le=60_000

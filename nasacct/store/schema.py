@@ -171,6 +171,19 @@ LINKS = Stream(
     ),
 )
 
+#: What one client moved over TCP to and from one server: received = into the NAS. `client` is the id of its address.
+CLIENTS = Stream(
+    "clients",
+    "clients",
+    ("server", "client"),
+    _counters("bytes", ["received_bytes", "sent_bytes"]),
+    (
+        UsageMeasure("received_bytes", "bytes", ("received_bytes",), bounded=True),
+        UsageMeasure("sent_bytes", "bytes", ("sent_bytes",), bounded=True),
+    ),
+    joined=True,
+)
+
 #: One block device (/proc/diskstats). Milliseconds are cut to 32 bits by the kernel when it prints them.
 _DISKS = (
     *_counters("requests", ["reads", "reads_merged"]),
@@ -226,4 +239,4 @@ _HEALTH = tuple(
 )
 HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH))
 
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, DISKS, NODE, HEALTH)}
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, DISKS, NODE, HEALTH)}

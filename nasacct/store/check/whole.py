@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 #: What belongs into a node's tree beside folders of segments.
 _OURS = frozenset(
-    {"journal", "readings", "usage", "rollup", "cuts", "quarantine", "collect.lock", "keep.lock", "keep.json"}
+    {"journal", "readings", "usage", "rollup", "cuts", "quarantine"}
+    | {"collect.lock", "keep.lock", "keep.json", "address.key"}
 )
 #: How often a comparison is begun anew because a keeper replaces what it reads.
 _AGAIN = 10

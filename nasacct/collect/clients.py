@@ -1,0 +1,317 @@
+"""The source `clients`: what each client moved over TCP to and from each server, connection by connection.
+
+All connections of servers whose links have moved are listed together once a minute, which finds new ones; between,
+only the known ones are asked, and of no server whose link stands still. A connection that is found late counts from its
+beginning all the same.
+
+One that has come and gone without being listed is known by its end alone: its bytes are added to what such connections
+of this client have moved since the run first saw the server. So thousands of them are one subject, not thousands.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.store.frame import Batch, Rows, Subject
+from nasacct.store.schema import CLIENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nasacct.collect.connections import Connection, Connections
+    from nasacct.collect.machine import Listing, Machine, Server
+    from nasacct.store.frame import Instant
+
+#: How often all connections are listed anew.
+LIST_S = 60.0
+#: How long last readings wait for a cycle that reads.
+PATIENCE_S = 0.5
+_AWAITED = "it is gone; its last bytes are awaited"
+#: What a connection, or all that were never listed, has received and sent.
+_Moved = tuple[int, int]
+
+
+@dataclass(slots=True, eq=False)
+class _Live:
+    """A connection that was listed: `told` is what was handed out of it; `waited`: its end was awaited a cycle long."""
+
+    connection: Connection
+    subject: Subject
+    told: _Moved | None = None
+    waited: bool = False
+
+    @property
+    def moved(self) -> _Moved:
+        return self.connection.received, self.connection.sent
+
+
+@dataclass(slots=True, eq=False)
+class _Unlisted:
+    """What connections of one client have moved that were never listed."""
+
+    subject: Subject
+    moved: _Moved = (0, 0)
+    told: _Moved | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Server:
+    """One server: who is connected by cookie, who came and went by address.
+
+    All connections were known at `listed_at`, when its link had moved so much (`listed`; `looked`: when it was last
+    looked at). Those in `gone` have ended without a word. Until it is `settled`, ends that are told may be of before.
+    """
+
+    server: Server
+    connections: Connections
+    listed_at: Instant | None = None
+    listed: _Moved | None = None
+    looked: _Moved | None = None
+    live: dict[int, _Live] = field(default_factory=dict)
+    unlisted: dict[str, _Unlisted] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    settled: bool = False
+    lost: bool = False
+    trouble: str = ""
+
+
+class Clients:
+    """Reads the connections of every server, and hands out the rows that changed.
+
+    `admit` gives a new subject its sid, `ids` an address its id.
+    """
+
+    name = "clients"
+    streams = (CLIENTS.name,)
+
+    def __init__(self, admit: Callable[[Subject], int], ids: Callable[[str], str]) -> None:
+        self._admit, self._ids = admit, ids
+        self._run = secrets.token_hex(4)
+        self._lock = threading.Lock()
+        self._servers: dict[str, _Server] = {}
+        self._ended: set[str] = set()
+        self._links: tuple[list[str], dict[str, int]] = ([], {})
+        self._listed_ns = 0
+        self._patience_s = PATIENCE_S
+
+    def read(self, machine: Machine, listing: Listing) -> Batch:
+        """Read every server whose link has moved. What fails for one is in `Batch.failed`, and in the note."""
+        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
+        with self._lock:
+            batch = self._read(machine, listing)
+            self._patience_s = PATIENCE_S
+        batch.took_us = (time.perf_counter_ns() - began) // 1000
+        batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
+        return batch
+
+    def ends(self, machine: Machine) -> Batch | None:
+        """The last readings of listed connections that have ended; None when there are none.
+
+        To be asked before each cycle, to which it tells what was never listed.
+        """
+        if not self._held():
+            return None
+        try:
+            at = machine.now()
+            return _last(at, [live for server in self._servers.values() for live in self._drain(server)])
+        finally:
+            self._lock.release()
+
+    def final(self, machine: Machine, server: Server) -> Batch | None:
+        """The last readings of an ending server's clients; None for one of which nothing is known."""
+        if not self._held():
+            return None
+        try:
+            self._ended.add(server.epoch)
+            known = self._servers.pop(server.epoch, None)
+            if known is None:
+                return None
+            at = machine.now()
+            ended: list[_Live | _Unlisted] = [*self._drain(known)]
+            try:
+                self._list(known, at)
+            except OSError:
+                # what was read of them before stands
+                lost = list(known.live.values())
+            else:
+                lost = [live for live in known.live.values() if live.waited]
+            known.connections.close()
+            ended += [live for live in known.live.values() if live not in lost]
+            return _last(at, [*ended, *known.unlisted.values()], lost)
+        finally:
+            self._lock.release()
+
+    def _held(self) -> bool:
+        """Take the lock; False when a cycle hangs, for which nobody waits twice."""
+        held = self._lock.acquire(timeout=self._patience_s)
+        if not held:
+            self._patience_s = 0
+        return held
+
+    def close(self) -> None:
+        """Let all namespaces go."""
+        with self._lock:
+            for server in self._servers.values():
+                server.connections.close()
+            self._servers.clear()
+
+    def _read(self, machine: Machine, listing: Listing) -> Batch:
+        at = machine.now()
+        links = self._moved(machine)
+        anew = at.boot_ns - self._listed_ns >= LIST_S * 1e9
+        listed: list[Subject] = []
+        batch = Batch(self.name, at, listed, complete=listing.complete)
+        rows: list[tuple[Subject, _Moved]] = []
+        troubled: list[str] = []
+        for server in listing.servers:
+            if server.epoch in self._ended:
+                continue
+            known = self._servers.get(server.epoch)
+            moved = links.get(server.link or "")
+            try:
+                if known is None:
+                    known = self._servers[server.epoch] = _Server(server, machine.connections(server))
+                batch.complete &= self._look(known, at, moved, anew=anew)
+                known.trouble = ""
+            except OSError as err:
+                batch.complete = False
+                troubled.append(f"{server.name}: {err.strerror or err}")
+                if known is None:
+                    continue
+                known.trouble = str(err)
+            rows += self._changed(known, batch)
+            if known.lost:
+                known.lost = False
+                troubled.append(f"{server.name}: ends of connections were lost")
+        if rows:
+            batch.rows[CLIENTS.name] = _rows(rows)
+        batch.note = "; ".join([*troubled[:5], *(["..."] if len(troubled) > 5 else [])])
+        if anew:
+            self._listed_ns = at.boot_ns
+        if listing.complete:
+            there = {server.epoch for server in listing.servers}
+            self._ended &= there
+            for epoch in self._servers.keys() - there:
+                # its end was not told: it must not be kept alive by who looks at it
+                self._servers.pop(epoch).connections.close()
+        return batch
+
+    def _moved(self, machine: Machine) -> dict[str, _Moved]:
+        """What has gone over each interface, by name."""
+        counters = machine.links()
+        return dict(zip(counters.names, map(tuple, counters.values[:, :2].tolist()), strict=True))
+
+    def _look(self, known: _Server, at: Instant, link: _Moved | None, *, anew: bool) -> bool:
+        """Look at one server as far as it is needed; whether all its connections are known now. Raises OSError."""
+        if known.listed_at is not None and link is not None and link == known.listed and not known.trouble:
+            # nobody can have come
+            known.listed_at = at
+            return True
+        if anew or known.listed_at is None or known.trouble:
+            self._list(known, at)
+            known.listed = known.looked = link
+            return True
+        if link is None or link != known.looked:
+            self._again(known)
+            known.looked = link
+        return False
+
+    def _list(self, known: _Server, at: Instant) -> None:
+        """List all connections of a server. Raises OSError."""
+        found = {connection.cookie: connection for connection in known.connections.all()}
+        for cookie, connection in found.items():
+            live = known.live.get(cookie)
+            if live is not None:
+                live.connection, live.waited = connection, False
+            elif cookie not in known.gone:
+                which = str(connection.cookie)
+                known.live[cookie] = _Live(connection, self._subject(known, connection.client, which))
+        for cookie in known.live.keys() - found.keys():
+            if known.live[cookie].waited:
+                del known.live[cookie]
+                known.gone.add(cookie)
+            else:
+                known.live[cookie].waited = True
+        known.listed_at = at
+
+    def _again(self, known: _Server) -> None:
+        """Ask for those that are known. Raises OSError."""
+        for live in known.live.values():
+            now = known.connections.again(live.connection)
+            if now is not None:
+                live.connection = now
+
+    def _subject(self, known: _Server, address: str, which: str) -> Subject:
+        """Admit a client's connection, or its unlisted ones, which were not there when all were listed last."""
+        about: dict[str, str | int | None] = {"address": address}
+        if known.listed_at is not None:
+            about |= {"born_ns": known.listed_at.wall_ns, "born_boot_ns": known.listed_at.boot_ns}
+        keys = {"server": known.server.name, "client": self._ids(address)}
+        subject = Subject(self.name, keys, f"{known.server.epoch}/{which}", about=about)
+        subject.sid = self._admit(subject)
+        return subject
+
+    def _drain(self, known: _Server) -> list[_Live]:
+        """The listed connections of a server that have ended; the others are added to what was never listed."""
+        ended: list[_Live] = []
+        try:
+            found, lost = known.connections.ended()
+        except OSError as err:
+            known.trouble = str(err)
+            return ended
+        known.lost |= lost
+        for connection in found:
+            live = known.live.pop(connection.cookie, None)
+            if live is not None:
+                live.connection = connection
+                ended.append(live)
+            elif connection.cookie in known.gone:
+                known.gone.remove(connection.cookie)
+            elif known.settled:
+                self._add(known, connection)
+        known.settled = known.listed_at is not None
+        return ended
+
+    def _add(self, known: _Server, connection: Connection) -> None:
+        address = connection.client
+        unlisted = known.unlisted.get(address)
+        if unlisted is None:
+            subject = self._subject(known, address, f"unlisted-{self._run}-{self._ids(address)}")
+            unlisted = known.unlisted[address] = _Unlisted(subject)
+        received, sent = unlisted.moved
+        unlisted.moved = received + connection.received, sent + connection.sent
+
+    def _changed(self, known: _Server, batch: Batch) -> list[tuple[Subject, _Moved]]:
+        """List everything of a server, and give back what differs from what was told of it."""
+        assert batch.listed is not None
+        rows = []
+        each: list[_Live | _Unlisted] = [*known.live.values(), *known.unlisted.values()]
+        for one in each:
+            batch.listed.append(one.subject)
+            if isinstance(one, _Live) and (one.waited or known.trouble):
+                batch.failed[one.subject] = known.trouble or _AWAITED
+            elif one.moved != one.told:
+                one.told = one.moved
+                rows.append((one.subject, one.moved))
+        return rows
+
+
+def _last(at: Instant, ended: Sequence[_Live | _Unlisted], lost: Sequence[_Live] = ()) -> Batch | None:
+    """These as last readings; the last bytes of the `lost` ones nobody knows."""
+    if not ended and not lost:
+        return None
+    batch = Batch(Clients.name, at, None, ended=[one.subject for one in (*ended, *lost)])
+    if ended:
+        batch.rows[CLIENTS.name] = _rows([(one.subject, one.moved) for one in ended], final=True)
+    return batch
+
+
+def _rows(each: list[tuple[Subject, _Moved]], *, final: bool = False) -> Rows:
+    sids = np.array([subject.sid for subject, _ in each], np.int32)
+    return Rows(sids, np.array([moved for _, moved in each], np.int64).reshape(-1, CLIENTS.width), final)

@@ -1,0 +1,153 @@
+"""What each client moved over real connections into a real namespace, as the collector sees and the ledger tells it."""
+
+import socket
+import subprocess
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from spaces import eventually
+
+from nasacct.collect import clients, namespaces
+from nasacct.collect.collector import Collector
+from nasacct.collect.connections import PORT
+from nasacct.collect.live import Live
+from nasacct.store.journal_frames import Journal, Origin
+from nasacct.store.journal_readings import of_journal
+from nasacct.store.ledger import Terms, account
+from nasacct.store.standing import Standing
+
+pytestmark = pytest.mark.system
+
+SHORT, SIZE = 2000, 700
+
+
+@pytest.fixture
+def reading(config, monkeypatch):
+    """Collects links and clients; `frames` is what the journal would hold."""
+    config = config.model_copy(update={"sources": config.sources.model_copy(update={"enabled": ("links", "clients")})})
+    monkeypatch.setattr(clients, "LIST_S", 2.0)
+    machine, frames = Live(config), []
+    begun = machine.now()
+    with Collector(config, machine, frames.append) as collector:
+        yield collector, lambda stream: usage(machine, begun, frames, stream)
+
+
+def usage(machine, begun, frames, stream):
+    """The rows of a stream that the keeper would make."""
+    origin = Origin("n", machine.boot_id, "run", "", "0", 10**9)
+    made = Journal("x", 1, origin, 1, begun, Standing(), frames=list(frames))
+    return account(of_journal(made)[stream], "n", Terms(10**9)).to_pylist()
+
+
+def by_client(collector, rows):
+    """Address -> [received, sent, by how much it may be more]."""
+    ids = next(s for s in collector.sampler.sources if s.name == "clients")._ids
+    told = {}
+    for row in rows:
+        sums = told.setdefault(row["client"], [0, 0, 0])
+        sums[0] += row["received_bytes"]
+        sums[1] += row["sent_bytes"]
+        sums[2] += row["received_bytes_more"] + row["sent_bytes_more"]
+    return {address: told.get(ids(address), [0, 0, 0]) for address in CLIENTS_OF}
+
+
+#: Two addresses of the host's end.
+CLIENTS_OF = []
+
+
+@pytest.fixture
+def space(world):
+    """A namespace whose host's end has a second address, so that there are two clients."""
+    (made,) = world.spaces(addresses=True)
+    second = f"198.19.{made.number}.1"
+    subprocess.run(["ip", "address", "add", f"{second}/32", "dev", made.link], check=True)
+    subprocess.run(["ip", "-n", made.name, "route", "add", f"{second}/32", "dev", "eth0"], check=True)
+    CLIENTS_OF[:] = [made.host, second]
+    return made
+
+
+def connect(space, address):
+    """A connection of this client."""
+    return socket.create_connection((space.address, PORT), 30, (address, 0))
+
+
+def test_every_byte_of_thousands_of_connections_is_its_clients(reading, space):
+    """Long ones, short ones that nobody saw alive, of two clients at once, up to the end of the server."""
+    collector, rows = reading
+    truth = Counter()
+    listener = namespaces.inside(space.path, lambda: socket.create_server((space.address, PORT), backlog=1024))
+    # a failure ends the test, it does not hang it
+    listener.settimeout(30)
+    collector.tick()
+    collector.tick()
+    with listener, ThreadPoolExecutor(9) as pool:
+
+        def serve(one):
+            with one:
+                one.settimeout(60)
+                got = 0
+                while data := one.recv(1 << 16):
+                    got += len(data)
+                one.sendall(bytes(got // 2))
+
+        def accept():
+            for _ in range(SHORT + 2):
+                pool.submit(serve, listener.accept()[0])
+
+        def ask(i):
+            with connect(space, CLIENTS_OF[i % 2]) as client:
+                client.sendall(bytes(SIZE + i))
+                client.shutdown(socket.SHUT_WR)
+                got = 0
+                while data := client.recv(1 << 16):
+                    got += len(data)
+                # either end of a connection counts as one
+                return CLIENTS_OF[i % 2], SIZE + i + 1, got + 1
+
+        accepting = pool.submit(accept)
+        long = [connect(space, address) for address in CLIENTS_OF]
+        with ThreadPoolExecutor(4) as several:
+            for i, (client, received, sent) in enumerate(several.map(ask, range(SHORT))):
+                truth[client, 0] += received
+                truth[client, 1] += sent
+                if i % 300 == 0:
+                    collector.tick()
+        accepting.result()
+        for i, one in enumerate(long):
+            one.sendall(bytes(10_000 + i))
+            truth[CLIENTS_OF[i], 0] += 10_000 + i
+
+        def told():
+            collector.tick()
+            found = by_client(collector, rows("clients"))
+            return all(tuple(found[a][:2]) == (truth[a, 0], truth[a, 1]) for a in CLIENTS_OF) and found
+
+        found = eventually(told, within_s=90)
+        assert [found[address][2] for address in CLIENTS_OF] == [0, 0]
+        for one in long:
+            one.close()
+    assert {row["epoch"].count("/") for row in rows("clients")} == {1}
+    # payload is less than what the link carried, and most of it
+    link = sum(r["received_bytes"] for r in rows("links") if r["server"] == space.name)
+    assert 0.5 * link < sum(truth[a, 0] for a in CLIENTS_OF) < link
+
+
+def test_a_namespace_that_goes_is_not_kept(reading, world, space):
+    """Its sockets are closed when its end is told, after a last look at its connections."""
+    collector, rows = reading
+    listener = namespaces.inside(space.path, lambda: socket.create_server((space.address, PORT)))
+    collector.tick()
+    collector.tick()
+    client = socket.create_connection((space.address, PORT))
+    server = listener.accept()[0]
+    client.sendall(bytes(4321))
+    left = 4321
+    while left:
+        left -= len(server.recv(left))
+    subprocess.run(["ip", "netns", "del", space.name], check=True)
+    collector.changed()
+    for one in (client, server, listener):
+        one.close()
+    eventually(lambda: collector.changed() or space.gone(), within_s=20)
+    assert sum(row["received_bytes"] for row in rows("clients")) == 4321
