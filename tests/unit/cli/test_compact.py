@@ -28,7 +28,7 @@ def test_it_merges_now_and_says_what_there_is_afterwards(nasacct, tmp_path):
     assert (row["journals_before"], row["journals"], row["segments_before"]) == (3, 1, 0)
     assert row["segments"] == len(STREAMS) * (2 + 3)
     (again,) = json.loads(nasacct("compact", "--root", tmp_path, "--json").stdout)
-    assert (again["segments"], again["bytes_before"], again["bytes"]) == (35, row["bytes"], row["bytes"])
+    assert (again["segments"], again["bytes_before"], again["bytes"]) == (row["segments"], row["bytes"], row["bytes"])
     (usage,) = json.loads(nasacct("usage", "--root", tmp_path, "--json").stdout)
     assert (usage["read_bytes"], usage["read_bytes_quality"]) == (1100, "exact")
     assert "SEGMENTS" in nasacct("compact", "--root", tmp_path).stdout
