@@ -146,7 +146,7 @@ def expire_old(tree: Tree, newest_s: float, rules: Rules) -> int:
             if old and relation.kind == "usage"
             else []
         )
-        before = gone
+        before, left = gone, dict(found.visible)
         for segment in old:
             said = found.visible[segment]
             if any(item.name in there for item in said.replaces) or not all(rolled(said, steps)):
@@ -156,8 +156,9 @@ def expire_old(tree: Tree, newest_s: float, rules: Rules) -> int:
                     continue
                 unsealed += 1
             if relation.kind == "usage":
-                keep_around(tree, relation.stream, segment, found.visible, rules.cuts)
+                keep_around(tree, relation.stream, segment, left, rules.cuts)
             segment.path.unlink()
+            del left[segment]
             gone += 1
         if gone > before:
             sync_folder(relation.folder)

@@ -68,12 +68,14 @@ def totals(sides):
 
 
 def late(tree, moment):
-    """Two journal files from around a moment are found again, and a collector goes on after all that there was."""
+    """Three journal files from around a moment are found again, and a collector goes on after all that there was."""
     for number, start, server in ((1, moment - timedelta(seconds=70), "late"), (2, END - timedelta(hours=1), "last")):
         where = tree.root.parent / server
         recorder = Recorder(where, start=start.isoformat(), run=f"{number}" * 32)
         thing = recorder.thing("nfsd", server=server)
         for i in range(14):
+            if i == 5:
+                recorder.rotate()
             recorder.cycle({thing: {"read_bytes": 100 * i}})
         recorder.rotate()
         recorder.cycle({thing: {"read_bytes": 1300}})
@@ -161,10 +163,11 @@ def test_usage_that_comes_late_joins_what_is_kept(days, tmp_path):
     assert [len(said.of) > 1 for said in kept.values()] == [True]
 
 
-def test_usage_that_is_gone_in_part_is_not_taken_for_all(days, tmp_path, caplog):
+@pytest.mark.parametrize("moment", [DENSE, MIDNIGHT + timedelta(seconds=-9)], ids=["in a day", "of two days"])
+def test_usage_that_is_gone_in_part_is_not_taken_for_all(days, tmp_path, caplog, moment):
     """When half of the 5 minutes was dropped before anybody knew of the cut, their sums tell, and the log says so."""
     shutil.copytree(days, tmp_path / "store")
-    tree, moment = Tree(tmp_path / "store", "nas1"), DENSE
+    tree = Tree(tmp_path / "store", "nas1")
     edges = [TEN, moment, END]
     drop(tree.root, [], NO_DAY)
     late(tree, moment)
