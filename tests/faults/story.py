@@ -15,6 +15,7 @@ from nasacct.store import journal
 from nasacct.store.check.repair import repair
 from nasacct.store.check.whole import Report, of_tree
 from nasacct.store.keep import Rules, keep
+from nasacct.store.schema import STREAMS
 from nasacct.store.segment_file import read
 from nasacct.store.segments import footer, named
 from nasacct.store.shelf import shelf
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Times of the keeper: none of the days in a schedule is over, or all of them.
 EARLY_S, LATE_S = 0.0, 4e9
+#: How fast the kernel's counters of bytes may grow, by the schema.
+PER_S = STREAMS["nfsd"].measures[0].per_s
 #: The first file keeps its first frames, so that it is known what was counted from when.
 SURELY = 2
 
@@ -64,7 +67,9 @@ class Story:
         """The machine as it is found, and the first two cycles."""
         schedule = self.schedule
         if schedule.host_wide:
-            self.host.counted = schedule.history
+            # of a young boot the first reading counts, so it is no more than a link can have carried in that time
+            young = schedule.seconds * SECOND <= OVERLOOKED_NS
+            self.host.counted = min(schedule.history, PER_S * schedule.seconds) if young else schedule.history
         self.host.pass_time(schedule.seconds * SECOND + 1, 0)
         for slot in range(schedule.servers):
             self.slots[slot] = self.host.start(f"srv{slot}", value=0 if schedule.host_wide else schedule.history + slot)

@@ -51,6 +51,8 @@ LATE_SUSPENDED = [
     ("suspend", 299),
     ("restart_server", 1, "told", 0.3, 0),
 ]
+#: The first server of a young machine, whose counters cannot have a long history.
+FIRST_SERVER = [("read", 1, 0)] * 5 + [("overtake", 0, "told")]
 #: A server's end is told after minutes without a cycle, in which another one came that nobody heard of.
 LATE_END = [
     ("several_lives", 0, "told", 2, 0),
@@ -66,6 +68,7 @@ LATE_END = [
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1253, minutes=1, steps=ROT_BEHIND_DAMAGE))
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=0, minutes=1, steps=LOSS_OF_REPEATED))
 @example(schedule=Schedule(host_wide=False, servers=3, history=0, seconds=0, minutes=1, steps=LATE_END))
+@example(schedule=Schedule(host_wide=True, servers=0, history=1 << 40, seconds=0, minutes=1, steps=FIRST_SERVER))
 @example(schedule=Schedule(host_wide=False, servers=3, history=0, seconds=0, minutes=1, steps=LATE_SUSPENDED))
 def test_the_truth_lies_within_what_is_stated(schedule):
     """At every level, whatever is lost, killed, restarted, stepped, merged and deleted."""
