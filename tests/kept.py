@@ -38,6 +38,21 @@ def record(where, *, minutes=60, file_minutes=15, start="2026-11-23T10:00:00+00:
     return recorder
 
 
+def record_days(where):
+    """A week of three servers from ten o'clock on: long gaps, ends without a last reading, and a fall."""
+    recorder = Recorder(where, interval_s=10)
+    things = [recorder.thing("nfsd", server=f"srv{i}") for i in range(3)]
+    for i in range(500):
+        if i % 40 == 39:
+            recorder.rotate()
+        if i == 250:
+            things[1] = recorder.thing("nfsd", "boot-again", server="srv1")
+        now = {t: {"read_bytes": 1000 * i + n, "calls": i if i != 300 or n else 5} for n, t in enumerate(things)}
+        if i % 7 == 0:
+            now[things[2]] = None
+        recorder.cycle(now, seconds=[9, 10, 290, 1300, 6000][i % 5 if i % 60 < 50 else 1])
+
+
 def added(where):
     """What usage adds up to, by server and epoch."""
     rows = Warehouse(where).query(ADDED, views=["nfsd"]).to_pylist()

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasacct.store.frame import Batch, Rows, Subject
+from nasacct.collect.changes import Changes
+from nasacct.store.frame import Batch, Subject
 from nasacct.store.schema import CLIENTS
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from nasacct.collect.connections import Connection, Connections
     from nasacct.collect.machine import Listing, Machine, Server
-    from nasacct.store.frame import Instant
+    from nasacct.store.frame import Instant, Rows
 
 #: How often all connections are listed anew.
 LIST_S = 60.0
@@ -39,11 +40,10 @@ _Moved = tuple[int, int]
 
 @dataclass(slots=True, eq=False)
 class _Live:
-    """A connection that was listed: `told` is what was handed out of it; `waited`: its end was awaited a cycle long."""
+    """A connection that was listed; `waited`: its end was awaited a cycle long."""
 
     connection: Connection
     subject: Subject
-    told: _Moved | None = None
     waited: bool = False
 
     @property
@@ -57,7 +57,6 @@ class _Unlisted:
 
     subject: Subject
     moved: _Moved = (0, 0)
-    told: _Moved | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +95,7 @@ class Clients:
         self._lock = threading.Lock()
         self._servers: dict[str, _Server] = {}
         self._ended: set[str] = set()
-        self._links: tuple[list[str], dict[str, int]] = ([], {})
+        self._changes = Changes(CLIENTS)
         self._listed_ns = 0
         self._patience_s = PATIENCE_S
 
@@ -119,7 +118,7 @@ class Clients:
             return None
         try:
             at = machine.now()
-            return _last(at, [live for server in self._servers.values() for live in self._drain(server)])
+            return self._last(at, [live for server in self._servers.values() for live in self._drain(server)])
         finally:
             self._lock.release()
 
@@ -143,7 +142,7 @@ class Clients:
                 lost = [live for live in known.live.values() if live.waited]
             known.connections.close()
             ended += [live for live in known.live.values() if live not in lost]
-            return _last(at, [*ended, *known.unlisted.values()], lost)
+            return self._last(at, [*ended, *known.unlisted.values()], lost)
         finally:
             self._lock.release()
 
@@ -167,7 +166,7 @@ class Clients:
         anew = at.boot_ns - self._listed_ns >= LIST_S * 1e9
         listed: list[Subject] = []
         batch = Batch(self.name, at, listed, complete=listing.complete)
-        rows: list[tuple[Subject, _Moved]] = []
+        read: list[_Live | _Unlisted] = []
         troubled: list[str] = []
         for server in listing.servers:
             if server.epoch in self._ended:
@@ -185,12 +184,11 @@ class Clients:
                 if known is None:
                     continue
                 known.trouble = str(err)
-            rows += self._changed(known, batch)
+            read += self._told(known, batch)
             if known.lost:
                 known.lost = False
                 troubled.append(f"{server.name}: ends of connections were lost")
-        if rows:
-            batch.rows[CLIENTS.name] = _rows(rows)
+        batch.rows = self._rows(read)
         batch.note = "; ".join([*troubled[:5], *(["..."] if len(troubled) > 5 else [])])
         if anew:
             self._listed_ns = at.boot_ns
@@ -199,7 +197,9 @@ class Clients:
             self._ended &= there
             for epoch in self._servers.keys() - there:
                 # its end was not told: it must not be kept alive by who looks at it
-                self._servers.pop(epoch).connections.close()
+                known = self._servers.pop(epoch)
+                known.connections.close()
+                self._forget([*known.live.values(), *known.unlisted.values()])
         return batch
 
     def _moved(self, machine: Machine) -> dict[str, _Moved]:
@@ -234,7 +234,7 @@ class Clients:
                 known.live[cookie] = _Live(connection, self._subject(known, connection.client, which))
         for cookie in known.live.keys() - found.keys():
             if known.live[cookie].waited:
-                del known.live[cookie]
+                self._forget([known.live.pop(cookie)])
                 known.gone.add(cookie)
             else:
                 known.live[cookie].waited = True
@@ -287,31 +287,32 @@ class Clients:
         received, sent = unlisted.moved
         unlisted.moved = received + connection.received, sent + connection.sent
 
-    def _changed(self, known: _Server, batch: Batch) -> list[tuple[Subject, _Moved]]:
-        """List everything of a server, and give back what differs from what was told of it."""
+    def _told(self, known: _Server, batch: Batch) -> list[_Live | _Unlisted]:
+        """List everything of a server, and give back what could be read of it."""
         assert batch.listed is not None
-        rows = []
+        read = []
         each: list[_Live | _Unlisted] = [*known.live.values(), *known.unlisted.values()]
         for one in each:
             batch.listed.append(one.subject)
             if isinstance(one, _Live) and (one.waited or known.trouble):
                 batch.failed[one.subject] = known.trouble or _AWAITED
-            elif one.moved != one.told:
-                one.told = one.moved
-                rows.append((one.subject, one.moved))
-        return rows
+            else:
+                read.append(one)
+        return read
 
+    def _last(self, at: Instant, ended: Sequence[_Live | _Unlisted], lost: Sequence[_Live] = ()) -> Batch | None:
+        """These as last readings; the last bytes of the `lost` ones nobody knows."""
+        if not ended and not lost:
+            return None
+        batch = Batch(self.name, at, None, ended=[one.subject for one in (*ended, *lost)])
+        batch.rows = self._rows(ended, final=True)
+        self._forget([*ended, *lost])
+        return batch
 
-def _last(at: Instant, ended: Sequence[_Live | _Unlisted], lost: Sequence[_Live] = ()) -> Batch | None:
-    """These as last readings; the last bytes of the `lost` ones nobody knows."""
-    if not ended and not lost:
-        return None
-    batch = Batch(Clients.name, at, None, ended=[one.subject for one in (*ended, *lost)])
-    if ended:
-        batch.rows[CLIENTS.name] = _rows([(one.subject, one.moved) for one in ended], final=True)
-    return batch
+    def _rows(self, each: Sequence[_Live | _Unlisted], *, final: bool = False) -> dict[str, Rows]:
+        values = np.array([one.moved for one in each], np.int64).reshape(-1, CLIENTS.width)
+        return self._changes.rows([one.subject for one in each], values, final=final)
 
-
-def _rows(each: list[tuple[Subject, _Moved]], *, final: bool = False) -> Rows:
-    sids = np.array([subject.sid for subject, _ in each], np.int32)
-    return Rows(sids, np.array([moved for _, moved in each], np.int64).reshape(-1, CLIENTS.width), final)
+    def _forget(self, each: Sequence[_Live | _Unlisted]) -> None:
+        for one in each:
+            self._changes.forget(one.subject)

@@ -94,14 +94,7 @@ class Live:
     def connections(self, server: Server) -> Connections:
         """The connections of the server, if it still lives. Raises OSError."""
         if server.namespace is not None:
-            expected = server.epoch.removeprefix(f"{self.boot_id}/")
-
-            def enter() -> Connections:
-                if namespaces.life() != expected:
-                    raise FileNotFoundError(errno.ENOENT, "another namespace has taken its place", server.namespace)
-                return Connections()
-
-            return namespaces.inside(server.namespace, enter)
+            return namespaces.inside_same(server.namespace, server.epoch.removeprefix(f"{self.boot_id}/"), Connections)
         found = namespaces.inside(f"/proc/{server.pid}/ns/net", Connections)
         if server.epoch != f"{self.boot_id}/{server.pid}.{process.started('/proc', server.pid or 0)}":
             found.close()

@@ -88,18 +88,23 @@ def life() -> str:
     return f"cookie {cookie}"
 
 
-def open_counter(path: str, counter: str, expected: str) -> int:
-    """A descriptor of the counter file inside the namespace, if that is still the one with the life `expected`.
+def inside_same(path: str, expected: str, do: Callable[[], T]) -> T:
+    """Call `do` inside the namespace at `path`, if that is still the one with the life `expected`; as `inside`.
 
-    Raises OSError, FileNotFoundError also when another namespace has taken the place.
+    FileNotFoundError when another namespace has taken the place.
     """
 
-    def do() -> int:
+    def same() -> T:
         if life() != expected:
             raise FileNotFoundError(errno.ENOENT, "another namespace has taken its place", path)
-        return os.open(f"/proc/thread-self/net/{counter}", os.O_RDONLY | os.O_CLOEXEC)
+        return do()
 
-    return inside(path, do)
+    return inside(path, same)
+
+
+def open_counter(path: str, counter: str, expected: str) -> int:
+    """A descriptor of the counter file inside the namespace; raises as `inside_same`."""
+    return inside_same(path, expected, lambda: os.open(f"/proc/thread-self/net/{counter}", os.O_RDONLY | os.O_CLOEXEC))
 
 
 def look(path: str, counter: str, host_fd: int) -> Inside:

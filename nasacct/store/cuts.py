@@ -145,8 +145,7 @@ def unlike_sums(tree: Tree, stream: Stream) -> Iterator[Segment]:
 
 def _shelf(relation: Relation, cell: int) -> dict[Segment, Footer]:
     """What is visible of these 5 minutes."""
-    found = shelf(relation.folder, cell, cell + EDGE_US).visible
-    return {segment: said for segment, said in found.items() if _reaches(segment, cell)}
+    return shelf(relation.folder, cell, cell + EDGE_US).visible
 
 
 def _reaches(segment: Segment, cell: int) -> bool:

@@ -50,6 +50,15 @@ def exchange(server, client, up, down):
         left -= len(client.recv(min(left, 1 << 16)))
 
 
+def come_and_go(space, listener):
+    """A connection that the client ends in order."""
+    client = socket.create_connection((space.address, PORT))
+    server = listener.accept()[0]
+    client.close()
+    server.recv(1)
+    server.close()
+
+
 def moved(connection):
     """What the server received and sent."""
     return connection.received, connection.sent
@@ -175,11 +184,7 @@ def test_ends_for_which_there_was_no_room_are_noticed(space, watched, monkeypatc
     small = namespaces.inside(space.path, Connections)
     with listening(space) as listener:
         for _ in range(60):
-            client = socket.create_connection((space.address, PORT))
-            server = listener.accept()[0]
-            client.close()
-            server.recv(1)
-            server.close()
+            come_and_go(space, listener)
     ended = []
     eventually(lambda: ended.extend(watched.ended()[0]) or len(ended) == 60)
     found, lost = small.ended()
@@ -192,11 +197,7 @@ def test_ends_for_which_there_was_no_room_are_noticed(space, watched, monkeypatc
 def test_a_look_amid_ends_loses_none_of_them(space, watched):
     """Notices that come before or among the answers are kept."""
     with listening(space) as listener:
-        client = socket.create_connection((space.address, PORT))
-        server = listener.accept()[0]
-        client.close()
-        server.recv(1)
-        server.close()
+        come_and_go(space, listener)
         # every look may take in a notice
         ended = []
         eventually(lambda: watched.all() == [] and (ended.extend(watched.ended()[0]) or ended))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from journals import Recorder
+from kept import record_days
 
 from nasacct.errors import NasacctError
 from nasacct.reports import steps, usage
@@ -35,19 +36,9 @@ MOMENTS = st.integers(min_value=0, max_value=150 * 3600).map(lambda s: TEN + tim
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory):
-    """A week with long gaps, a server's end and an odd distance of cycles, all of it merged and summed."""
+    """A week with long gaps, ends without a last reading and a fall, all of it merged and summed."""
     where = tmp_path_factory.mktemp("days")
-    recorder = Recorder(where, interval_s=10)
-    things = [recorder.thing("nfsd", server=f"srv{i}") for i in range(3)]
-    for i in range(500):
-        if i % 40 == 39:
-            recorder.rotate()
-        if i == 250:
-            things[1] = recorder.thing("nfsd", "boot-again", server="srv1")
-        now = {t: {"read_bytes": 1000 * i + n, "calls": i} for n, t in enumerate(things)}
-        if i % 7 == 0:
-            now[things[2]] = None
-        recorder.cycle(now, seconds=[9, 10, 290, 1300, 6000][i % 5 if i % 60 < 50 else 1])
+    record_days(where)
     for _ in range(2):
         keep(Tree(where, "nas1"), LATER, STAYS)
     return where

@@ -12,6 +12,7 @@ import series
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from journals import Recorder
+from kept import record_days
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import steps, usage
@@ -226,17 +227,7 @@ EDGES = st.integers(0, 3 * 288).map(lambda n: TEN + n * timedelta(minutes=5))
 def days(tmp_path_factory):
     """Three days with gaps, ends without a last reading and a fall: as a journal, half kept, and all rolled up."""
     where = tmp_path_factory.mktemp("days")
-    recorder = Recorder(where, interval_s=10)
-    things = [recorder.thing("nfsd", server=f"srv{i}") for i in range(3)]
-    for i in range(500):
-        if i % 40 == 39:
-            recorder.rotate()
-        if i == 250:
-            things[1] = recorder.thing("nfsd", "boot-again", server="srv1")
-        now = {t: {"read_bytes": 1000 * i + n, "calls": i if i != 300 or n else 5} for n, t in enumerate(things)}
-        if i % 7 == 0:
-            now[things[2]] = None
-        recorder.cycle(now, seconds=[9, 10, 290, 1300, 6000][i % 5 if i % 60 < 50 else 1])
+    record_days(where)
     found = [where]
     for now_s in (TEN + timedelta(days=1, hours=4), TEN + timedelta(days=30)):
         found.append(tmp_path_factory.mktemp("kept"))

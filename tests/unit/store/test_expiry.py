@@ -13,6 +13,14 @@ from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
 
 
+def old_and_new(where):
+    """An hour on new year's day, then a cycle after 60 days and one 2 days later, in journal files of their own."""
+    recorder = record(where, start="2025-01-01T10:00:00+00:00")
+    for days in (60, 2):
+        recorder.rotate()
+        recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=days * 86_400)
+
+
 def test_replaced_files_go_after_a_grace_period_and_the_newest_journal_never(tmp_path):
     """A reader that has listed them may still open them."""
     record(tmp_path)
@@ -104,11 +112,7 @@ def test_old_segments_go_and_rollups_stay(tmp_path):
 def test_readings_stay_until_their_month_is_sealed(tmp_path, caplog):
     """Or until they are so old that nobody will seal it any more, which is told."""
     tree = Tree(tmp_path, "nas1")
-    recorder = record(tmp_path, start="2025-01-01T10:00:00+00:00")
-    recorder.rotate()
-    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=60 * 86_400)
-    recorder.rotate()
-    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=2 * 86_400)
+    old_and_new(tmp_path)
     days = {"readings": 40, "usage": 400}
     for _ in range(3):
         keep(tree, at("2026-11-25"), Rules(days, -1e12, sealed=at("2024-12-31")))
@@ -124,11 +128,7 @@ def test_readings_stay_until_their_month_is_sealed(tmp_path, caplog):
 def test_streams_may_be_kept_for_a_time_of_their_own(tmp_path):
     """Usage of one stream goes earlier than that of the others."""
     tree = Tree(tmp_path, "nas1")
-    recorder = record(tmp_path, start="2025-01-01T10:00:00+00:00")
-    recorder.rotate()
-    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=60 * 86_400)
-    recorder.rotate()
-    recorder.cycle({t: {"read_bytes": 10**6} for t in recorder.alive["nfsd"]}, seconds=2 * 86_400)
+    old_and_new(tmp_path)
     for _ in range(3):
         keep(tree, at("2026-11-25"), Rules({"readings": 40, "usage": 400}, -1e12, {"health": 30}))
     assert (levels(tree), levels(tree, "health")) == (["day", "day"], ["day"])
