@@ -90,6 +90,7 @@ def uncut(readings: Readings, terms: Terms) -> Rows:
     # no clock that is right says so: nobody knows when that was, and of an end not what there may have been
     endless = pairs.t1 - pairs.t0 > ENDLESS_US
     growth, unsure = _growth(readings, known, pairs)
+    who = readings.who[pairs.left]
     columns: dict[str, tuple[Ints, Ints | None]] = {}
     for measure in stream.usage:
         parts = [stream.index[n] for n in measure.of]
@@ -98,13 +99,13 @@ def uncut(readings: Readings, terms: Terms) -> Rows:
             continue
         value, more = _total(growth, unsure, parts)
         if measure.bounded:
-            rate = terms.link_bytes_s if measure.unit == "bytes" else None
-            value, more = _bound(value, more, lost, pairs, rate)
+            if measure.unit == "bytes":
+                rate = _rate(readings, parts, terms.link_bytes_s)[who]
+                value, more = _bound(value, more, lost, pairs, rate)
             more = np.where(lost & endless & (more > 0), NO_BOUND, more)
         columns[measure.name] = value, more
     t0 = np.where(endless & ~lost, pairs.t1, pairs.t0)
     t1 = np.where(endless & lost, pairs.t0, pairs.t1)
-    who = readings.who[pairs.left]
     long_us = 2 * terms.interval_ns // 1000 + 1_000_000
     rows = Rows(stream, readings.subjects, who, t0, t1, pairs.cycles, columns, long_us)
     return joined(rows, _carried(pairs, terms.link_bytes_s)) if stream.joined else rows
@@ -213,15 +214,19 @@ def _total(growth: Ints, unsure: Ints, parts: list[int]) -> tuple[Ints, Ints]:
     return value, more
 
 
-def _bound(value: Ints, more: Ints, lost: Bools, pairs: _Pairs, rate: int | None) -> tuple[Ints, Ints]:
-    """An end without a final value: nothing is certain, and no more than the link can carry is possible."""
+def _rate(readings: Readings, parts: list[int], link_bytes_s: int) -> Ints:
+    """By subject, how many bytes a second it moves at most: a link's; what is no one server's, as its counters can."""
+    host = max(link_bytes_s, sum(readings.stream.measures[i].per_s for i in parts))
+    return np.array([host if s.keys["server"] is None else link_bytes_s for s in readings.subjects], np.int64)
+
+
+def _bound(value: Ints, more: Ints, lost: Bools, pairs: _Pairs, rate: Ints) -> tuple[Ints, Ints]:
+    """An end without a final value: nothing is certain, and no more than is moved at that rate is possible."""
     unread = lost & (value == ABSENT)
-    if rate is None:
-        return value, more
     return np.where(unread, 0, value), np.where(unread, _carried(pairs, rate), more)
 
 
-def _carried(pairs: _Pairs, rate: int) -> Ints:
+def _carried(pairs: _Pairs, rate: Ints | int) -> Ints:
     """What something of that rate (per second) can have moved in each pair's time."""
     seconds, rest = np.divmod(pairs.most_us, 1_000_000)
     carried: Ints = rate * seconds + rate * rest // 1_000_000 + 1

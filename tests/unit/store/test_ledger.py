@@ -1,5 +1,6 @@
 """The ledger by hand: each rule on the smallest series that shows it."""
 
+from dataclasses import replace
 from itertools import pairwise
 from unittest import mock
 
@@ -109,6 +110,16 @@ def test_an_end_without_a_final_reading_is_bounded_by_the_link():
     assert got[0] == (0, 10, 50, 0)
     assert got[1][:3] == (10, 14, 0)
     assert got[1][3] == 4 * 1000 + 1
+
+
+def test_an_end_of_what_counts_the_whole_host_is_bounded_by_no_one_link():
+    """Where nfsd counts every server in one number, that number may grow faster than any one's link carries."""
+    readings = series(NFSD, "read_bytes", [(0, 0, CARRY, 100), (10, 10, LOST, 0)])
+    (host,) = (replace(s, keys={"server": None}) for s in readings.subjects)
+    (row,) = account(replace(readings, subjects=[host]), "n", TERMS).to_pylist()
+    per_s = NFSD.measures[NFSD.index["read_bytes"]].per_s
+    assert row["read_bytes"] == 0
+    assert 10 * per_s <= row["read_bytes_more"] <= 10.1 * per_s
 
 
 def test_the_bound_covers_what_is_cut_off_of_the_times():
