@@ -134,7 +134,7 @@ def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
         log.warning("%s has columns of a later nasacct and stays in several files", relation)
         return False
     wanted = read_rows = 0
-    with SegmentWriter(relation.folder, merge.level, schema) as writer:
+    with SegmentWriter(relation.folder, merge.level, schema, relation.group) as writer:
         for table in in_order(relation, [s.path for s in merge.inputs], schema):
             read_rows += len(table)
             writer.add(joined(table, relation.stream) if relation.step else table)

@@ -69,7 +69,7 @@ def _roll(tree: Tree, relation: Relation, segment: Segment, said: Footer) -> Non
     assert relation.step is not None
     length = STEPS[relation.step]
     usage = tree.relation("usage", relation.stream)
-    with SegmentWriter(relation.folder, "day", relation.schema) as writer:
+    with SegmentWriter(relation.folder, "day", relation.schema, relation.group) as writer:
         for table in in_order(usage, [segment.path]):
             writer.add(summed(table, relation.stream, length * 1_000_000))
         since = segment.since // length * length * 1_000_000

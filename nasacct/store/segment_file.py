@@ -39,20 +39,20 @@ _FEW = ("before_us", "after_us", "cycles", "parts")
 
 
 class SegmentWriter:
-    """Writes one segment: `add` tables that are sorted and in order, then `finish`.
+    """Writes one segment: `add` tables that are sorted and in order, then `finish`. `group`: rows of a row group.
 
     Until `finish` has returned there is only a temporary file, which leaving the `with` block removes.
     """
 
-    def __init__(self, where: Path, label: str, schema: pa.Schema) -> None:
+    def __init__(self, where: Path, label: str, schema: pa.Schema, group: int | None = None) -> None:
         where.mkdir(mode=0o750, parents=True, exist_ok=True)
         self.where, self.schema, self.rows = where, schema, 0
         self._waiting: list[pa.Table] = []
         self.temporary = where / f".{label}.parquet.tmp"
         self._sums = _Sums(schema)
         merged = label in {"part", "hour"} or (label == "day" and "bucket" in schema.names)
-        self._most = max(min(GROUP_VALUES // len(schema), GROUP), 1)
-        self._least = max(min(MERGED_VALUES // len(schema), GROUP), 1) if merged else self._most
+        self._most = group or max(min(GROUP_VALUES // len(schema), GROUP), 1)
+        self._least = group or (max(min(MERGED_VALUES // len(schema), GROUP), 1) if merged else self._most)
         encodings = _encodings(schema)
         repeated: Any = [n for n in schema.names if _few(n) or pa.types.is_string(schema.field(n).type)]
         self._file = self.temporary.open("wb")

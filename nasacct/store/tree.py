@@ -39,8 +39,15 @@ _remembered = lru_cache(maxsize=10_000)
 
 #: The length of a rollup's buckets in seconds, by its name.
 STEPS = {"5m": 300, "1h": 3600, "1d": 86_400}
+#: Rows of a row group of long cells: about those of a dozen servers in a month of hours.
+_FEW_ROWS = 8_192
 #: By what the rows of one epoch are sorted; readings by the clock that never steps.
 _TIMES = {"usage": ("t0",), "readings": ("boot_us",), "rollup": ("bucket", "row_t0")}
+
+
+def few(step: str) -> bool:
+    """Whether a rollup of that step has few cells of each key."""
+    return STEPS[step] >= STEPS["1h"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,14 @@ class Relation:
     folder: Path
     schema: pa.Schema
     step: str | None = None
+
+    @property
+    def group(self) -> int | None:
+        """Rows of its segments' row groups, None: as many as make the files small.
+
+        Of long cells a server has few, and those are asked for alone (`picking.py`).
+        """
+        return _FEW_ROWS if self.step and few(self.step) else None
 
     @property
     def order(self) -> list[tuple[str, Literal["ascending", "descending"]]]:

@@ -12,15 +12,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.errors import DATA, NasacctError, not_now
 from nasacct.store.engine import DuckEngine, Engine, EngineError
 from nasacct.store.journal_ring import RING
+from nasacct.store.picking import picked
 from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError
 from nasacct.store.stock import Stock
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    import pyarrow as pa
-
     from nasacct.store.views import Piece, Seen
 
 
@@ -41,6 +41,7 @@ class Question:
     """A SELECT that may use these `views` and `tables`; a view may be made of pieces of others.
 
     `columns` are those that it names of any view, None: any. The fewer there are, the sooner the question is planned.
+    `of` (key, value) says that it is `SELECT * EXCLUDE (key) FROM view WHERE key = value`, whose rows may need no SQL.
     """
 
     sql: str
@@ -48,6 +49,7 @@ class Question:
     views: Sequence[str] | Mapping[str, Sequence[Piece]] = ()
     columns: Collection[str] | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    of: tuple[str, str] | None = None
 
 
 class Warehouse(Stock):
@@ -133,6 +135,30 @@ class Warehouse(Stock):
             wait(others)
 
     def _call(self, question: Question, seen: Mapping[str, list[Seen]]) -> Callable[[], pa.Table]:
+        """What asks the engine, or reads what needs no SQL."""
+        if question.of is not None and question.columns is not None:
+            return partial(self._rows, question, *question.of, seen)
+        return self._selected(question, seen)
+
+    def _rows(self, question: Question, key: str, value: str, seen: Mapping[str, list[Seen]]) -> pa.Table:
+        """The rows that need no SQL, and those that do."""
+        assert question.columns is not None
+        (name,) = question.views
+        found, rest = [], []
+        try:
+            for what in seen[name]:
+                rows = picked(what, key, value, question.columns)
+                if rows is not None:
+                    found.append(rows)
+                if rows is None or what.segments or any(map(len, what.tail)):
+                    rest.append(what if rows is None else replace(what, kept=[]))
+        except (SegmentError, OSError) as error:
+            raise EngineError(str(error), of_sql=False) from None
+        if rest:
+            found.append(self._selected(question, {name: rest})())
+        return pa.concat_tables(found, promote_options="default")
+
+    def _selected(self, question: Question, seen: Mapping[str, list[Seen]]) -> Callable[[], pa.Table]:
         """What asks the engine."""
         made: dict[str, str] = {}
         for name in question.views:

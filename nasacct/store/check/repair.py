@@ -124,7 +124,7 @@ def _sorted(path: Path, relation: Relation) -> Segment:
     segment = named(path)
     assert segment is not None
     said = footer(segment)
-    with SegmentWriter(relation.folder, said.level, relation.schema) as writer:
+    with SegmentWriter(relation.folder, said.level, relation.schema, relation.group) as writer:
         for (rows,) in slices(relation.stream, [([segment], relation.schema, None)], 1):
             writer.add(rows.sort_by(relation.order))
         return writer.finish(replace(said, rows=writer.rows, replaces=replaced_by((segment,), [said])))

@@ -1,0 +1,133 @@
+"""The cells of one key, read from rollups without SQL, where few rows must be decoded for them.
+
+DuckDB plans a question for longer than it takes to read the few thousand rows of one server. The row groups of cells
+of an hour and a day are small (`tree.Relation.group`), and a file says which keys and times are in each of them.
+What is read here is what the view's SELECT says of the same files; pages' checksums are checked.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nasacct.store.segments import columns, reading
+from nasacct.store.tree import STEPS, few
+from nasacct.store.view_columns import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from nasacct.store.segments import Segment
+    from nasacct.store.view_columns import Column
+    from nasacct.store.views import Seen
+
+#: So many rows are decoded of a file at most: above, SQL, which decodes only what it looks for, is as fast.
+_MOST = 25_000
+#: The columns that are made here, and of which.
+_TIMES = frozenset(("t0_us", "t1_us", "begun_us", "over_us", "whole"))
+_OF_TIMES = ("row_t0", "row_t1")
+
+
+class _Map(NamedTuple):
+    """A file's metadata, and for each row group how many rows it has and the least and greatest of columns."""
+
+    metadata: pq.FileMetaData
+    rows: list[int]
+    spans: dict[str, list[tuple[Any, Any] | None]]
+
+
+def picked(seen: Seen, key: str, value: str, asked: Collection[str]) -> pa.Table | None:
+    """The rows of `seen.kept` whose `key` is that, in the columns `asked` but the key; None where SQL must be asked.
+
+    SegmentError when a file is damaged, OSError when it cannot be read now.
+    """
+    step = seen.view.step
+    if step is None or not seen.kept or not few(step):
+        return None
+    length_us = STEPS[step] * 1_000_000
+    span = seen.piece.since_us, seen.piece.until_us
+    if seen.cut and any(edge % length_us for edge in span):
+        return None
+    known = cells(seen.view.stream, length_us)
+    wanted = [known[name] for name in known if name in asked and name != key]
+    if not all(_source(column) or column.name in _TIMES for column in wanted):
+        return None
+    made = not _TIMES.isdisjoint(asked)
+    needed = {key, "bucket", *(name for column in wanted for name in column.of), *(_OF_TIMES if made else ())}
+    begin = span[0] // length_us * length_us
+    tables = []
+    for segment in seen.kept:
+        if not columns(segment).issuperset(needed):
+            return None
+        rows = _read(segment, key, value, (begin, span[1]), needed)
+        if rows is None:
+            return None
+        tables.append(rows)
+    found = pa.concat_tables(tables)
+    have: dict[str, Any] = {name: found.column(name) for name in needed}
+    times = _times(found, length_us) if made else {}
+    return pa.table({c.name: have[source] if (source := _source(c)) else times[c.name] for c in wanted})
+
+
+def _source(column: Column) -> str | None:
+    """The column of a file that this one is, None if it is made of any."""
+    first = column.of[0]
+    return first if column.sql == f'"{first}"' else None
+
+
+def _times(rows: pa.Table, length_us: int) -> dict[str, Any]:
+    """What SQL makes of the times of cells, see `view_columns.cells`: in µs of UTC."""
+    begin, begun, over = (rows.column(name).cast(pa.int64()) for name in ("bucket", "row_t0", "row_t1"))
+    return {
+        "t0_us": pc.max_element_wise(begin, begun),
+        "t1_us": pc.min_element_wise(pc.add(begin, length_us), over),
+        "begun_us": begun,
+        "over_us": over,
+        "whole": pc.is_valid(begun),
+    }
+
+
+def _read(segment: Segment, key: str, value: str, span: tuple[int, int], needed: Collection[str]) -> pa.Table | None:
+    """The rows of one file in these columns; None when too many would be decoded."""
+    with reading(segment.path):
+        status = segment.path.stat()
+        found = _mapped(segment.path, key, status.st_size, status.st_mtime_ns)
+        groups = [
+            i
+            for i, (who, when) in enumerate(zip(found.spans[key], found.spans["bucket"], strict=True))
+            if (who is None or who[0] <= value <= who[1])
+            and (when is None or (when[0] < span[1] and when[1] >= span[0]))
+        ]
+        if sum(found.rows[i] for i in groups) > _MOST:
+            return None
+        with pq.ParquetFile(segment.path, metadata=found.metadata, page_checksum_verification=True) as file:
+            rows = file.read_row_groups(groups, columns=sorted(needed), use_threads=False)
+    bucket: Any = rows.column("bucket").cast(pa.int64())
+    keys: Any = rows.column(key)
+    early, late = pc.greater_equal(bucket, pa.scalar(span[0])), pc.less(bucket, pa.scalar(span[1]))
+    return rows.filter(pc.and_(pc.equal(keys, pa.scalar(value)), pc.and_(early, late)))
+
+
+@lru_cache(maxsize=64)
+def _mapped(path: Path, key: str, _size: int, _mtime_ns: int) -> _Map:
+    # names of their own for the arguments that only tell one state of a file from the next
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    names = metadata.schema.names
+    spans = {name: [_span(group, names.index(name)) for group in groups] for name in (key, "bucket")}
+    return _Map(metadata, [group.num_rows for group in groups], spans)
+
+
+def _span(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any] | None:
+    """The least and the greatest value of a row group, times as µs of UTC; None when it does not say."""
+    said = group.column(column).statistics
+    if said is None or not said.has_min_max:
+        return None
+    if said.physical_type == "INT64":
+        return said.min_raw, said.max_raw
+    return said.min, said.max
