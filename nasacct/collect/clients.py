@@ -165,7 +165,7 @@ class Clients:
         links = self._moved(machine)
         anew = at.boot_ns - self._listed_ns >= LIST_S * 1e9
         listed: list[Subject] = []
-        batch = Batch(self.name, at, listed, complete=listing.complete)
+        batch = Batch(self.name, at, listed, complete=listing.complete_at(at))
         read: list[_Live | _Unlisted] = []
         troubled: list[str] = []
         for server in listing.servers:

@@ -12,6 +12,7 @@ import resource
 import socket
 import threading
 import time
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +65,8 @@ class Live:
         The counters of one that has ended stay open until the listing after next, for its last reading; stand-ins for
         rpc/nfsd, which would keep the namespace alive, do not.
         """
-        listing = self._servers.read()
+        begun_ns = self.now().boot_ns
+        listing = replace(self._servers.read(), begun_ns=begun_ns)
         if listing.complete:
             gone = self._counters.keys() - {s.epoch for s in listing.servers}
             for epoch in gone if self._counter != namespaces.COUNTER else gone & self._ending:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 LINK_COLUMNS = (
     "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "rx_dropped", "tx_dropped", "rx_errors", "tx_errors",
 )  # fmt: skip
+#: A listing is read again and again for a minute (`observer.RELIST_S`); later it says nothing of who is not in it.
+OLD_NS = 75_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,19 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All servers that exist now; incomplete when something could not be read, with the sentences that say what."""
+    """All servers that exist now; incomplete when something could not be read, with the sentences that say what.
+
+    `begun_ns` is the CLOCK_BOOTTIME at which they began to be looked for; None where nobody knows.
+    """
 
     servers: tuple[Server, ...]
     complete: bool = True
     notes: tuple[str, ...] = ()
+    begun_ns: int | None = None
+
+    def complete_at(self, at: Instant) -> bool:
+        """Whether it says who was not there at that moment: not after the collector stood still in between."""
+        return self.complete and (self.begun_ns is None or at.boot_ns - self.begun_ns <= OLD_NS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class Nfsd:
 
     def _take(self, machine: Machine, listing: Listing, cycle: NfsdCycle) -> Batch:
         listed: list[Subject] = []
-        batch = Batch(self.name, cycle.at, listed, complete=listing.complete)
+        batch = Batch(self.name, cycle.at, listed, complete=listing.complete_at(cycle.at))
         read: list[_Slot] = []
         fresh: list[tuple[_Slot, bytes, bytes]] = []
         own_namespace: dict[str, _Slot] = {}

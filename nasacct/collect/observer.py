@@ -98,13 +98,13 @@ class Observer(ABC):
         return self.machine.now().boot_ns / 1e9
 
     def _list(self) -> None:
-        before = set(self.notes)
+        before, begun = set(self.notes), self._boot_s()
         listing = self.machine.servers()
         for note in listing.notes:
             if note not in before:
                 log.warning("%s", note)
         self.watch.servers(listing.servers)
-        self._listing, self._listed_at = listing, self._boot_s()
+        self._listing, self._listed_at = listing, begun
 
     def close(self) -> None:
         """Give up the descriptors."""

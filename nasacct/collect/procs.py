@@ -69,7 +69,7 @@ class Procs:
             batch.failed = dict.fromkeys(known, batch.note)
         else:
             self._cycle = cycle
-            batch = Batch(self.name, cycle.at, [], complete=listing.complete)
+            batch = Batch(self.name, cycle.at, [], complete=listing.complete_at(cycle.at))
             with self._lock:
                 rows = {**self._take_servers(machine, cycle, batch), **self._take_host(machine, cycle, batch)}
                 values = np.array(list(rows.values()), np.int64).reshape(-1, PROCS.width)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: An epoch that began this long before a listing in which it was absent was overlooked then, not born later. A cycle's
-#: listing may be a minute old (`observer.RELIST_S`).
+#: listing may be more than a minute old (`machine.OLD_NS`).
 OVERLOOKED_NS = 90_000_000_000
 #: Threads that may hang, each on one server, before their source is given up until one comes back.
 MAX_STUCK = 8

@@ -38,10 +38,14 @@ class Simulated(Collector):
     def __init__(self, host: Host, take, standing: Standing, saw: Callable[[Listing], None]) -> None:
         self.machine, self.watch, self.take, self.saw = host, host.watch, take, saw
         self._listing, self._listed_at = None, 0.0
+        self.meanwhile: Callable[[], None] | None = None
         self.sampler = Sampler(host, standing, lambda admit: [Nfsd(admit), Links(admit)], deadline_s=60)
         self._finals = Finals(self.sampler)
 
     def cycle(self, listing: Listing) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         super().cycle(listing)
         self.saw(listing)
 

@@ -22,6 +22,7 @@ STEPS = st.one_of(
     st.tuples(st.just("read"), st.integers(1, 4), LOAD),
     st.tuples(st.just("lose_cycles"), GAP, LOAD),
     st.tuples(st.just("suspend"), GAP),
+    st.tuples(st.just("stand_still"), SLOT, GAP, LOAD),
     st.tuples(st.just("kill"), st.integers(0, 9), st.integers(0, 4_000), GAP, LOAD),
     st.tuples(st.just("die_young"), st.integers(0, 5), st.integers(0, 4_000), LOAD),
     st.tuples(st.just("lose_power"), st.integers(0, 5), st.integers(0, 5_000), GAP, LOAD),

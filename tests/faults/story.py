@@ -111,7 +111,8 @@ class Story:
         boot, now, servers = self.host.boot_id, self.host.real, listing.servers
         late = now - self.host.booted > OVERLOOKED_NS
         if not servers:
-            self.host_late[boot] = late
+            if listing.complete_at(self.host.now()):
+                self.host_late[boot] = late
         elif boot not in self.host_from:
             # born at the boot, and so after a listing of an earlier one, or at about the time of one without servers
             known = not self.host_late.get(boot, self.host.boots == 1)
@@ -142,6 +143,19 @@ class Story:
 
     def lose_cycles(self, seconds: float, load: int) -> None:
         self.pass_time(seconds, load)
+
+    def stand_still(self, slot: int, seconds: float, load: int) -> None:
+        """The collector is stopped after it has listed the servers and before it reads them; one comes meanwhile."""
+
+        def meanwhile() -> None:
+            self.slots[slot] = self.host.start(f"srv{slot}", told=False)
+            self.pass_time(seconds, load)
+
+        self.end_server(slot, "told")
+        self.pass_time(INTERVAL_S, load)
+        self.run.list_anew()
+        self.run.collector.meanwhile = meanwhile
+        self.tick()
 
     def suspend(self, seconds: float) -> None:
         """Nothing moves, no cycle is made, both clocks go on."""

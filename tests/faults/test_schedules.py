@@ -55,6 +55,8 @@ LATE_SUSPENDED = [
 FIRST_SERVER = [("read", 1, 0)] * 5 + [("overtake", 0, "told")]
 #: Three servers move more than one link carries, in a kernel that counts them together, and nobody reads it again.
 MORE_THAN_A_LINK = [("lose_cycles", 299, 100), ("lose_power", 0, 0, 0.3, 0)]
+#: A server comes while the collector is stopped between listing the servers and reading them.
+STOPPED_WITH_A_LISTING = [("read", 2, 0), ("stand_still", 0, 299, 100), ("read", 2, 100)]
 #: A server's end is told after minutes without a cycle, in which another one came that nobody heard of.
 LATE_END = [
     ("several_lives", 0, "told", 2, 0),
@@ -73,6 +75,7 @@ LATE_END = [
 @example(schedule=Schedule(host_wide=True, servers=0, history=1 << 40, seconds=0, minutes=1, steps=FIRST_SERVER))
 @example(schedule=Schedule(host_wide=False, servers=3, history=0, seconds=0, minutes=1, steps=LATE_SUSPENDED))
 @example(schedule=Schedule(host_wide=True, servers=3, history=0, seconds=0, minutes=1, steps=MORE_THAN_A_LINK))
+@example(schedule=Schedule(host_wide=False, servers=2, history=0, seconds=0, minutes=1, steps=STOPPED_WITH_A_LISTING))
 def test_the_truth_lies_within_what_is_stated(schedule):
     """At every level, whatever is lost, killed, restarted, stepped, merged and deleted."""
     play(schedule)

@@ -184,7 +184,7 @@ class Host:
 
     def servers(self) -> Listing:
         shown = [self._seen(life) for life in self.alive() if life.shown and life.server.name not in self.hidden]
-        return Listing(tuple(shown), complete=not self.hidden)
+        return Listing(tuple(shown), complete=not self.hidden, begun_ns=self.now().boot_ns)
 
     def nfsd(self, server: Server) -> bytes:
         life = next(life for life in self.lives if life.server.epoch == server.epoch)
