@@ -70,6 +70,7 @@ def picked(seen: Seen, key: str, value: str, asked: Collection[str]) -> pa.Table
         tables.append(rows)
     found = pa.concat_tables(tables)
     have: dict[str, Any] = {name: found.column(name) for name in needed}
+    have |= {name: have[name].cast(pa.string()) for name in (key, "epoch") if name in needed}
     times = _times(found, length_us) if made else {}
     return pa.table({c.name: have[source] if (source := _source(c)) else times[c.name] for c in wanted})
 
@@ -105,7 +106,11 @@ def _read(segment: Segment, key: str, value: str, span: tuple[int, int], needed:
         ]
         if sum(found.rows[i] for i in groups) > _MOST:
             return None
-        with pq.ParquetFile(segment.path, metadata=found.metadata, page_checksum_verification=True) as file:
+        texts = [name for name in (key, "epoch") if name in needed]
+        with pa.OSFile(str(segment.path), "rb") as source:
+            file = pq.ParquetFile(
+                source, metadata=found.metadata, read_dictionary=texts, page_checksum_verification=True
+            )
             rows = file.read_row_groups(groups, columns=sorted(needed), use_threads=False)
     bucket: Any = rows.column("bucket").cast(pa.int64())
     keys: Any = rows.column(key)
