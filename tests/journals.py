@@ -27,6 +27,7 @@ class Thing:
     keys: dict[str, str | None]
     epoch: str
     subject: Subject | None = None
+    about: dict[str, str | int | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -159,7 +160,8 @@ class Recorder:
 
     def _born(self, thing: Thing) -> Subject:
         self._sid += 1
-        thing.subject = Subject(thing.source, thing.keys, thing.epoch, self._sid, self.listings.get(thing.source))
+        after = self.listings.get(thing.source)
+        thing.subject = Subject(thing.source, thing.keys, thing.epoch, self._sid, after, about=thing.about)
         return thing.subject
 
     def _rows(

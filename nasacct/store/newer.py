@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from nasacct.store import journal
+from nasacct.store.addresses import book
 from nasacct.store.segments import SegmentError, footer, named
 
 if TYPE_CHECKING:
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
 
 
 def refuse_newer(tree: Tree) -> None:
-    """NasacctError when the tree holds a journal file or a segment of a version that this program does not know.
+    """NasacctError when the tree holds anything of a version that this program does not know.
 
-    What cannot be read, now or at all, is somebody else's to tell.
+    Journal files, segments and the address book say theirs. What cannot be read is somebody else's to tell.
     """
     journal.refuse_newer(tree.journal)
+    with suppress(SegmentError, OSError):
+        book(tree.folder)
     for relation in tree.every():
         with suppress(OSError):
             for segment in filter(None, map(named, relation.folder.iterdir())):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from nasacct.store import journal
+from nasacct.store.addresses import learn
 from nasacct.store.chain import chain
 from nasacct.store.heads import keep_head
 from nasacct.store.journal_readings import of_journal
@@ -49,6 +50,7 @@ def consume(tree: Tree) -> int:
     for path, found, following in chain(paths, first):
         if following is not None and path.name in todo:
             keep_head(tree.journal, found, following)
+            learn(tree, found)
             _make(tree, found, following, todo[path.name])
             if found.broken:
                 tree.put_aside(path, found.trouble)

@@ -11,7 +11,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from nasacct.store import journal
+from nasacct.store import addresses, journal
 from nasacct.store.check.groups import groups, slices
 from nasacct.store.check.telescoping import agains, compared, lost_usage, terms_of
 from nasacct.store.check.whole import Report, of_tree
@@ -78,6 +78,9 @@ def _files(tree: Tree, findings: list[Finding]) -> Iterator[Finding]:
         elif finding.kind == "order" and relation is not None:
             made = _sorted(path, relation)
             yield Finding("sorted", path, f"is replaced by {made.name}, of the same rows in order")
+        elif path == tree.folder / addresses.FILE and finding.kind == "damaged":
+            addresses.mend(tree)
+            yield Finding("mended", path, "has its whole lines; what it was is put aside")
         elif _is_no_good(tree, finding, relation):
             tree.put_aside(path, finding)
             yield Finding("put aside", path, finding.sentence)

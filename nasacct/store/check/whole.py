@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import NasacctError
-from nasacct.store import journal
+from nasacct.store import addresses, journal
 from nasacct.store import root as store_root
 from nasacct.store.check.journals import journal_findings
 from nasacct.store.check.rollups import rollup_findings
@@ -21,6 +21,7 @@ from nasacct.store.heads import heads
 from nasacct.store.place import held
 from nasacct.store.schema import STREAMS
 from nasacct.store.seals import seals, verify
+from nasacct.store.segments import SegmentError
 from nasacct.store.tree import STEPS, Tree, trees
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 #: What belongs into a node's tree beside folders of segments.
 _OURS = frozenset(
     {"journal", "readings", "usage", "rollup", "cuts", "quarantine"}
-    | {"collect.lock", "keep.lock", "keep.json", "address.key"}
+    | {"collect.lock", "keep.lock", "keep.json", "address.key", addresses.FILE}
 )
 #: How often a comparison is begun anew because a keeper replaces what it reads.
 _AGAIN = 10
@@ -88,7 +89,7 @@ def of_tree(tree: Tree, report: Report) -> None:
         found += shelved.findings
         report.files += shelved.files
         report.rows += shelved.rows
-    found += _strays(tree)
+    found += [*_strays(tree), *_book_findings(tree)]
     bad = {f.path: "" for f in found if f.kind in {"damaged", "schema", "newer", "unreadable"}}
     compared = list(_compared(tree, bad))
     if any(f.kind == "missing" for f in compared) and _runs(tree, "keep"):
@@ -124,6 +125,19 @@ def _cut_findings(tree: Tree, stream: Stream, bad: dict[Path, str]) -> Iterator[
         return
     for segment in unlike_sums(tree, stream):
         yield Finding("cut", segment.path, "is not what the sums of its 5 minutes hold; bring it back from a copy")
+
+
+def _book_findings(tree: Tree) -> Iterator[Finding]:
+    """What is wrong with the address book."""
+    path = tree.folder / addresses.FILE
+    try:
+        addresses.book(tree.folder)
+    except SegmentError:
+        yield Finding("damaged", path, "has lines that are no entries; the keeper puts it aside and keeps the others")
+    except NasacctError as error:
+        yield Finding("newer", path, f"is of a newer version: {error.sentence}")
+    except OSError as error:
+        yield Finding("unreadable", path, f"cannot be read: {error.strerror}")
 
 
 def _runs(tree: Tree, role: str) -> bool:

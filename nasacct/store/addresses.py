@@ -1,0 +1,142 @@
+"""The address book of a node: whose address an id of a client stands for. Nothing else that is kept says so.
+
+    ROOT/node=N/addresses.jsonl
+
+First `{"nasacct_addresses": 1}`, then a line for each id, in the order in which they were first seen:
+`{"id": "9f86d081884c7d65", "address": "192.0.2.7", "since": "2026-11-23T10:15:00Z", "sum": "1f0c2a77"}`. The sum is the
+first 8 hexadecimal digits of the sha256 of the three others with spaces between, so that no bit which flips makes one
+client another. The keeper adds those that the births in a journal file tell, before it makes parts of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from nasacct.errors import DATA, NasacctError
+from nasacct.store.root import write_atomically
+from nasacct.store.schema import CLIENTS
+from nasacct.store.segments import SegmentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from nasacct.store.frame import Subject
+    from nasacct.store.journal import Journal
+    from nasacct.store.tree import Tree
+
+#: The version of the file, and its name.
+FORMAT = 1
+FILE = "addresses.jsonl"
+_KEY = "nasacct_addresses"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An id, the address it stands for, and when it was first seen (whole seconds of UTC)."""
+
+    id: str
+    address: str
+    since: int
+
+    def encode(self) -> str:
+        """Its line."""
+        since = datetime.fromtimestamp(self.since, UTC).isoformat().replace("+00:00", "Z")
+        said = {"id": self.id, "address": self.address, "since": since}
+        return json.dumps(said | {"sum": _sum(said)}, separators=(",", ":"))
+
+    @classmethod
+    def decode(cls, line: str) -> Entry:
+        """The entry of a line; ValueError, KeyError, TypeError when it is none."""
+        said = json.loads(line)
+        if said["sum"] != _sum(said):
+            raise ValueError("its sum is wrong")
+        return cls(said["id"], said["address"], int(datetime.fromisoformat(said["since"]).timestamp()))
+
+
+def _sum(said: dict[str, str]) -> str:
+    text = " ".join(said[name] for name in ("id", "address", "since"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def book(folder: Path) -> dict[str, Entry]:
+    """The address book in a node's tree by id, empty when there is none.
+
+    SegmentError when a line is none of ours, NasacctError when it is of a newer version, OSError.
+    """
+    found, damaged = _read(folder / FILE)
+    if damaged:
+        raise _damaged(folder / FILE, damaged)
+    return found
+
+
+def _damaged(path: Path, lines: int) -> SegmentError:
+    return SegmentError(f"{path} is damaged ({lines} of its lines are no entries); what is whole in it is kept")
+
+
+def learn(tree: Tree, found: Journal) -> None:
+    """Add the clients that a journal file knows of. A damaged book is put aside, and its whole lines go on.
+
+    NasacctError when it is of a newer version; OSError when the disk does not take it.
+    """
+    seen = {entry.id: entry for entry in reversed(list(_entries(found)))}
+    if not seen:
+        return
+    mend(tree)
+    known = book(tree.folder)
+    new = sorted((seen[each] for each in seen.keys() - known.keys()), key=lambda entry: (entry.since, entry.id))
+    if new:
+        _write(tree.folder / FILE, [*known.values(), *new])
+
+
+def mend(tree: Tree) -> None:
+    """Put a damaged book aside and begin a new one with its whole lines; errors as those of `learn`."""
+    path = tree.folder / FILE
+    known, damaged = _read(path)
+    if damaged:
+        tree.put_aside(path, _damaged(path, damaged))
+        _write(path, known.values())
+
+
+def _write(path: Path, entries: Iterable[Entry]) -> None:
+    lines = [json.dumps({_KEY: FORMAT}, separators=(",", ":")), *(entry.encode() for entry in entries)]
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _entries(found: Journal) -> Iterator[Entry]:
+    """What the head and the births tell, in the order of time."""
+    told: list[tuple[int, Subject]] = [(found.at.wall_ns, subject) for subject in found.carry.live.values()]
+    told += chain.from_iterable(((frame.at.wall_ns, s) for s in frame.births) for frame in found.frames)
+    for wall_ns, subject in told:
+        who, address = subject.keys.get("client"), subject.about.get("address")
+        if subject.source == CLIENTS.source and who is not None and isinstance(address, str):
+            yield Entry(who, address, wall_ns // 1_000_000_000)
+
+
+def _read(path: Path) -> tuple[dict[str, Entry], int]:
+    """The entries that can be read, and how many lines are none."""
+    try:
+        head, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+    except FileNotFoundError:
+        return {}, 0
+    found: dict[str, Entry] = {}
+    damaged = 0
+    try:
+        version = json.loads(head)[_KEY]
+    except (ValueError, KeyError, TypeError):
+        version, damaged = FORMAT, 1
+    if version != FORMAT:
+        raise NasacctError(f"{path} is of version {version}, this nasacct knows {FORMAT}; update it", DATA)
+    for line in lines:
+        try:
+            entry = Entry.decode(line)
+        except (ValueError, KeyError, TypeError):
+            damaged += 1
+        else:
+            found.setdefault(entry.id, entry)
+    return found, damaged
