@@ -251,12 +251,13 @@ class _Builder:
             held = held[self.last_cycle[held] < cycle] if cycle >= 0 else held[:0]
 
     def health(self, monitor: Subject, batch: Batch) -> None:
-        self.cycles.append(batch.at)
         listed = len(batch.listed or ())
         row = [batch.took_us, batch.cpu_us, listed, listed - len(batch.failed), len(batch.failed)]
         row += [batch.unknown_fields, batch.late]
         who = np.array([self.know(monitor)], np.int32)
-        self.add(who, batch.at.wall_ns, batch.at.boot_ns, READ, len(self.cycles) - 1, np.array([row], np.int64))
+        # its own cycles, from 0 in each file: sources come and go
+        cycle = int(self.last_cycle[who[0]]) + 1
+        self.add(who, batch.at.wall_ns, batch.at.boot_ns, READ, cycle, np.array([row], np.int64))
 
     def end(self) -> None:
         """The file ends: everyone still alive was unchanged up to the last cycle that read them."""

@@ -8,7 +8,8 @@ import pytest
 from copying import AT_ONCE, DAYS, KEPT, NFSD, START, Source, asked, files, summed
 
 from nasacct.errors import NO_INPUT, NasacctError
-from nasacct.store import journal
+from nasacct.store import addresses, journal
+from nasacct.store.check.whole import check
 from nasacct.store.copies import copied
 from nasacct.store.expiry import Rules
 from nasacct.store.pulling.stage import Stage
@@ -158,3 +159,25 @@ def test_when_a_copy_was_whole(tmp_path, pulled):
     assert mark is not None
     assert mark.at is not None
     assert timedelta(0) <= datetime.now(mark.at.tzinfo) - mark.at < timedelta(minutes=5)
+
+
+def test_address_books_are_what_they_are_at_the_source(tmp_path, pulled, caplog):
+    """Also when somebody was struck out there; one that is damaged there leaves the copy's as it was."""
+    source = Source(tmp_path / "source")
+    client = source.recorder.thing("clients", "boot/1/7", server="srv0", client="0123456789abcdef")
+    client.about = {"address": "192.0.2.7"}
+    source.recorder.cycle({client: {}})
+    source.run(20).keep()
+    book, copy = source.tree.folder / addresses.FILE, tmp_path / "copy" / "node=nas1" / addresses.FILE
+    pull = pulled(source)
+    pull.round()
+    assert [entry.address for entry in addresses.book(copy.parent).values()] == ["192.0.2.7"]
+    whole = book.read_bytes()
+    book.write_bytes(whole.replace(b"192.0.2.7", b"192.0.2.77"))
+    pull.round()
+    assert copy.read_bytes() == whole
+    assert "stays as it was" in caplog.text
+    book.write_bytes(whole.splitlines(keepends=True)[0])
+    pull.round()
+    assert addresses.book(copy.parent) == {}
+    assert not check(tmp_path / "copy").findings

@@ -19,6 +19,7 @@ from nasacct.store.finding import Finding
 from nasacct.store.journal_spans import Spans
 from nasacct.store.ledger import Terms, account, accounts
 from nasacct.store.readings import CARRY, FINAL, HELD, KINDS, READ, ZERO, Readings
+from nasacct.store.schema import HEALTH
 from nasacct.store.shelf import shelf
 from nasacct.store.tables import readings_schema, usage_schema
 
@@ -99,7 +100,8 @@ def _by_file(readings: Readings) -> Readings:
 
     A file's rows begin with what was read before it or, of an epoch that was not read before, with its birth; else they
     are known by their cycles, which only grow within a file. Only what was read between two cycles has the number of
-    the one before: so has a baseline after a life that was of nobody and never used, and therefore has no end.
+    the one before: so has a baseline after a life that was of nobody and never used, and therefore has no end. How
+    sources fared has nothing between cycles.
     """
     if not len(readings.who):
         return readings
@@ -109,7 +111,8 @@ def _by_file(readings: Readings) -> Readings:
     begins[0] = True
     begins[1:] |= readings.who[1:] != readings.who[:-1]
     read = np.isin(readings.kind, (READ, HELD))
-    begins[1:] |= readings.cycle[1:] < readings.cycle[:-1] + (read[1:] & read[:-1] & unused[:-1])
+    grows = read[1:] & read[:-1] & unused[:-1] | (readings.stream is HEALTH)
+    begins[1:] |= readings.cycle[1:] < readings.cycle[:-1] + grows
     runs = np.cumsum(begins).astype(np.int32) - 1
     return replace(readings, who=runs, subjects=[readings.subjects[who] for who in readings.who[begins].tolist()])
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nasacct.config.tables import NODE_NAME
 from nasacct.errors import IO, NO_INPUT, PERMISSION, UNAVAILABLE, USAGE, NasacctError
+from nasacct.store import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -32,6 +33,7 @@ _LISTED = re.compile(r"-\S+ +(\d+) (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) (.*)")
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _FOLDERS = rf"journal|(?:usage|readings|cuts)/{_WORD}|rollup/{_WORD}/{_WORD}|quarantine"
 _FILE = re.compile(rf"node=({NODE_NAME})/({_FOLDERS})/({_WORD})")
+_BOOK = re.compile(rf"node=({NODE_NAME})/{re.escape(addresses.FILE)}")
 STORE = "store.json"
 #: As for rsync and scp: a colon before the first slash ends a host's name.
 _SOURCE = re.compile(r"(?:[^@/:]+@)?(?:\[([^]/]+)\]|([^@/:\[\]]+)):(?!:).+")
@@ -106,10 +108,14 @@ def store_file(path: str) -> StoreFile | None:
 
 @dataclass(slots=True)
 class Listing:
-    """The files of a store with their sizes; `stamp` changes when store.json does, None without a store."""
+    """The files of a store with their sizes; `stamp` changes when store.json does, None without a store.
+
+    `books` are such stamps of the nodes' address books.
+    """
 
     files: dict[StoreFile, int] = field(default_factory=dict)
     stamp: str | None = None
+    books: dict[str, str] = field(default_factory=dict)
 
 
 def listed_here(root: Path) -> Listing:
@@ -152,6 +158,8 @@ class Remote:
                 continue
             if match[3] == STORE:
                 found.stamp = f"{match[1]} {match[2]}"
+            elif (book := _BOOK.fullmatch(match[3])) is not None:
+                found.books[book[1]] = f"{match[1]} {match[2]}"
             elif (here := store_file(match[3])) is not None:
                 found.files[here] = int(match[1])
         return found

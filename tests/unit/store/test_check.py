@@ -5,6 +5,7 @@ import shutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from journals import Recorder
 from stores import GO, STAY, at, bigger, columns, faults, record, rewrite, same, segment
 
 from nasacct.errors import NasacctError
@@ -247,6 +248,19 @@ def test_files_that_go_meanwhile_are_no_fault(states, tmp_path, monkeypatch):
     assert report.findings == []
     assert runs == [0]
     assert report.rows
+
+
+def test_sources_that_come_and_go_from_file_to_file_are_no_fault(tmp_path):
+    """How a source fared is told from cycle to cycle of one file, also when that has a single one."""
+    recorder = Recorder(tmp_path, start="2026-10-05T10:00:00+00:00", interval_s=60)
+    disk, server = recorder.thing("disks", disk="a", device="8:0"), recorder.thing("nfsd", server="srv1")
+    for what in ({disk: {}}, {server: {}, disk: {}}, {disk: {}}):
+        for _ in range(1 + len(what)):
+            recorder.cycle(what)
+        recorder.rotate()
+    recorder.cycle({disk: {}})
+    assert keep(Tree(tmp_path, "nas1"), at("2026-10-05T11:00:00"), STAY) == 0
+    assert not check(tmp_path).findings
 
 
 def test_seals_are_part_of_the_store(store):
