@@ -52,7 +52,8 @@ def of_journal(
     fresh: dict[str, list[Subject]] = {}
     for subject in journal.carry.live.values():
         for builder in by_source.get(subject.source, ()):
-            builder.know(subject)
+            if subject.sid not in builder.by_sid:
+                builder.know(subject)
             if subject.sid not in carried.get(subject.source, ()):
                 # listed in an earlier file, but never read there
                 builder.zero(subject, journal.at, -1)
@@ -132,9 +133,10 @@ class _Builder:
     last_values: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
     def know(self, subject: Subject) -> int:
-        at = self.index.get(subject.identity)
+        identity = subject.identity
+        at = self.index.get(identity)
         if at is None:
-            at = self.index[subject.identity] = len(self.subjects)
+            at = self.index[identity] = len(self.subjects)
             self.subjects.append(subject)
             if at >= len(self.last_cycle):
                 grow = max(64, at)
