@@ -35,9 +35,11 @@ demo: $(READY)
 	@echo '  make test'
 
 # what makes up its own small world two at a time, what owns the machine's (namespaces, disks, processors) by itself
+# tests that share nothing with others: no network namespace, no mount, no tally
+BESIDE := tests/unit tests/sql $(wildcard tests/faults/test_*cop*.py)
 test: packages lint
-	$(BIN)/pytest --numprocesses 2 tests/unit tests/sql
-	$(BIN)/pytest --ignore tests/unit --ignore tests/sql
+	$(BIN)/pytest --numprocesses 2 $(BESIDE)
+	$(BIN)/pytest $(addprefix --ignore=,$(BESIDE))
 
 lint: $(READY)
 	$(BIN)/ruff check .
