@@ -34,8 +34,8 @@ demo: $(READY)
 	@echo '  $(BIN)/nasacct doctor'
 	@echo '  make test'
 
-# what makes up its own small world two at a time, what owns the machine's (namespaces, disks, processors) by itself
-# tests that share nothing with others: no network namespace, no mount, no tally
+# tests that make up a small world of their own, two at a time; what owns the machine's (namespaces, mounts, processors)
+# or counts over many tests runs by itself
 BESIDE := tests/unit tests/sql $(wildcard tests/faults/test_*cop*.py)
 test: packages lint
 	$(BIN)/pytest --numprocesses 2 $(BESIDE)

@@ -75,7 +75,7 @@ def graph(
             {"server": server},
             {view: views[view]},
             {*times, *(f"{m}{kind}" for m in measures for kind in kinds)},
-            of=("server", server),
+            of="server",
         )
         for view, measures in MEASURES.items()
     ]

@@ -21,6 +21,7 @@ from nasacct.errors import DATA, NasacctError
 from nasacct.store.root import write_atomically
 from nasacct.store.schema import CLIENTS
 from nasacct.store.segments import SegmentError
+from nasacct.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,8 +47,7 @@ class Entry:
 
     def encode(self) -> str:
         """Its line."""
-        since = datetime.fromtimestamp(self.since, UTC).isoformat().replace("+00:00", "Z")
-        said = {"id": self.id, "address": self.address, "since": since}
+        said = {"id": self.id, "address": self.address, "since": iso(datetime.fromtimestamp(self.since, UTC))}
         return json.dumps(said | {"sum": _sum(said)}, separators=(",", ":"))
 
     @classmethod
@@ -87,20 +87,20 @@ def learn(tree: Tree, found: Journal) -> None:
     seen = {entry.id: entry for entry in reversed(list(_entries(found)))}
     if not seen:
         return
-    mend(tree)
-    known = book(tree.folder)
+    known = mend(tree)
     new = sorted((seen[each] for each in seen.keys() - known.keys()), key=lambda entry: (entry.since, entry.id))
     if new:
         _write(tree.folder / FILE, [*known.values(), *new])
 
 
-def mend(tree: Tree) -> None:
-    """Put a damaged book aside and begin a new one with its whole lines; errors as those of `learn`."""
+def mend(tree: Tree) -> dict[str, Entry]:
+    """The book; a damaged one is put aside, and a new one begun with its whole lines. Errors as those of `learn`."""
     path = tree.folder / FILE
     known, damaged = _read(path)
     if damaged:
         tree.put_aside(path, _damaged(path, damaged))
         _write(path, known.values())
+    return known
 
 
 def _write(path: Path, entries: Iterable[Entry]) -> None:

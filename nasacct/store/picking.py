@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nasacct.store.segments import columns, reading
+from nasacct.store.segments import reading
 from nasacct.store.tree import STEPS, few
 from nasacct.store.view_columns import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from nasacct.store.segments import Segment
@@ -28,15 +28,21 @@ if TYPE_CHECKING:
 
 #: So many rows are decoded of a file at most: above, SQL, which decodes only what it looks for, is as fast.
 _MOST = 25_000
-#: The columns that are made here, and of which.
-_TIMES = frozenset(("t0_us", "t1_us", "begun_us", "over_us", "whole"))
-_OF_TIMES = ("row_t0", "row_t1")
+#: What SQL makes of the times of cells (`view_columns.cells`), of those in µs of UTC and the cells' length.
+_MADE: dict[str, Callable[[dict[str, Any], int], Any]] = {
+    "t0_us": lambda at, _: pc.max_element_wise(at["bucket"], at["row_t0"]),
+    "t1_us": lambda at, length_us: pc.min_element_wise(pc.add(at["bucket"], length_us), at["row_t1"]),
+    "begun_us": lambda at, _: at["row_t0"],
+    "over_us": lambda at, _: at["row_t1"],
+    "whole": lambda at, _: pc.is_valid(at["row_t0"]),
+}
 
 
 class _Map(NamedTuple):
-    """A file's metadata, and for each row group how many rows it has and the least and greatest of columns."""
+    """A file's metadata and columns, and for each row group how many rows it has and the span of key and time."""
 
     metadata: pq.FileMetaData
+    names: frozenset[str]
     rows: list[int]
     spans: dict[str, list[tuple[Any, Any] | None]]
 
@@ -55,15 +61,12 @@ def picked(seen: Seen, key: str, value: str, asked: Collection[str]) -> pa.Table
         return None
     known = cells(seen.view.stream, length_us)
     wanted = [known[name] for name in known if name in asked and name != key]
-    if not all(_source(column) or column.name in _TIMES for column in wanted):
+    if not all(_source(column) or column.name in _MADE for column in wanted):
         return None
-    made = not _TIMES.isdisjoint(asked)
-    needed = {key, "bucket", *(name for column in wanted for name in column.of), *(_OF_TIMES if made else ())}
+    needed = {key, "bucket", *(name for column in wanted for name in column.of)}
     begin = span[0] // length_us * length_us
     tables = []
     for segment in seen.kept:
-        if not columns(segment).issuperset(needed):
-            return None
         rows = _read(segment, key, value, (begin, span[1]), needed)
         if rows is None:
             return None
@@ -71,8 +74,10 @@ def picked(seen: Seen, key: str, value: str, asked: Collection[str]) -> pa.Table
     found = pa.concat_tables(tables)
     have: dict[str, Any] = {name: found.column(name) for name in needed}
     have |= {name: have[name].cast(pa.string()) for name in (key, "epoch") if name in needed}
-    times = _times(found, length_us) if made else {}
-    return pa.table({c.name: have[source] if (source := _source(c)) else times[c.name] for c in wanted})
+    at: dict[str, Any] = {
+        name: have[name].cast(pa.int64()) for name in ("bucket", "row_t0", "row_t1") if name in needed
+    }
+    return pa.table({c.name: have[of] if (of := _source(c)) else _MADE[c.name](at, length_us) for c in wanted})
 
 
 def _source(column: Column) -> str | None:
@@ -81,23 +86,13 @@ def _source(column: Column) -> str | None:
     return first if column.sql == f'"{first}"' else None
 
 
-def _times(rows: pa.Table, length_us: int) -> dict[str, Any]:
-    """What SQL makes of the times of cells, see `view_columns.cells`: in µs of UTC."""
-    begin, begun, over = (rows.column(name).cast(pa.int64()) for name in ("bucket", "row_t0", "row_t1"))
-    return {
-        "t0_us": pc.max_element_wise(begin, begun),
-        "t1_us": pc.min_element_wise(pc.add(begin, length_us), over),
-        "begun_us": begun,
-        "over_us": over,
-        "whole": pc.is_valid(begun),
-    }
-
-
 def _read(segment: Segment, key: str, value: str, span: tuple[int, int], needed: Collection[str]) -> pa.Table | None:
-    """The rows of one file in these columns; None when too many would be decoded."""
+    """The rows of one file in these columns; None when it lacks any, or too many would be decoded."""
     with reading(segment.path):
         status = segment.path.stat()
         found = _mapped(segment.path, key, status.st_size, status.st_mtime_ns)
+        if not found.names.issuperset(needed):
+            return None
         groups = [
             i
             for i, (who, when) in enumerate(zip(found.spans[key], found.spans["bucket"], strict=True))
@@ -125,7 +120,7 @@ def _mapped(path: Path, key: str, _size: int, _mtime_ns: int) -> _Map:
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     names = metadata.schema.names
     spans = {name: [_span(group, names.index(name)) for group in groups] for name in (key, "bucket")}
-    return _Map(metadata, [group.num_rows for group in groups], spans)
+    return _Map(metadata, frozenset(names), [group.num_rows for group in groups], spans)
 
 
 def _span(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any] | None:

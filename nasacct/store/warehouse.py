@@ -41,7 +41,7 @@ class Question:
     """A SELECT that may use these `views` and `tables`; a view may be made of pieces of others.
 
     `columns` are those that it names of any view, None: any. The fewer there are, the sooner the question is planned.
-    `of` (key, value) says that it is `SELECT * EXCLUDE (key) FROM view WHERE key = value`, whose rows may need no SQL.
+    `of` names the key K of a `SELECT * EXCLUDE (K) FROM view WHERE K = $K`, whose rows may need no SQL.
     """
 
     sql: str
@@ -49,7 +49,7 @@ class Question:
     views: Sequence[str] | Mapping[str, Sequence[Piece]] = ()
     columns: Collection[str] | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
-    of: tuple[str, str] | None = None
+    of: str | None = None
 
 
 class Warehouse(Stock):
@@ -136,13 +136,15 @@ class Warehouse(Stock):
 
     def _call(self, question: Question, seen: Mapping[str, list[Seen]]) -> Callable[[], pa.Table]:
         """What asks the engine, or reads what needs no SQL."""
-        if question.of is not None and question.columns is not None:
-            return partial(self._rows, question, *question.of, seen)
-        return self._selected(question, seen)
+        if question.of is None:
+            return self._selected(question, seen)
+        return partial(self._rows, question, question.of, seen)
 
-    def _rows(self, question: Question, key: str, value: str, seen: Mapping[str, list[Seen]]) -> pa.Table:
+    def _rows(self, question: Question, key: str, seen: Mapping[str, list[Seen]]) -> pa.Table:
         """The rows that need no SQL, and those that do."""
         assert question.columns is not None
+        assert question.params is not None
+        value = question.params[key]
         (name,) = question.views
         found, rest = [], []
         try:

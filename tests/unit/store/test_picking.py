@@ -52,7 +52,7 @@ def warehouse(store):
 
 def rows(warehouse, server, piece, columns, *, of):
     """What the question answers, in an order."""
-    key = ("server", server) if of else None
+    key = "server" if of else None
     (found,) = warehouse.answers([Question(SELECT, {"server": server}, {"nfsd": [piece]}, columns, of=key)])
     names = sorted(found.column_names)
     return names, sorted(found.select(names).to_pylist(), key=lambda row: tuple(map(str, row.values())))
