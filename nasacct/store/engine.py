@@ -95,7 +95,7 @@ class DuckEngine:
     def _begin(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(":memory:")
         for setting, value in self._settings.items():
-            connection.execute(f"SET {setting} = {value}")
+            connection.execute(f"SET GLOBAL {setting} = {value}")
         return connection
 
     def query(

@@ -16,7 +16,7 @@ from nasacct.errors import NO_INPUT, NasacctError
 from nasacct.reports.graph import graph
 from nasacct.reports.usage import ask
 from nasacct.store import journal
-from nasacct.store.engine import DuckEngine, EngineError
+from nasacct.store.engine import EngineError
 from nasacct.store.keep import Rules, keep
 from nasacct.store.schema import NFSD, STREAMS
 from nasacct.store.segment_file import SegmentWriter
@@ -251,22 +251,6 @@ def test_thousands_of_answers_are_right_while_the_keeper_and_the_collector_work(
     assert keeper.returncode == -signal.SIGTERM
     assert kept > 5
     assert {s.level for s in shelf(Tree(tmp_path, "nas1").relation("usage", NFSD).folder).visible} >= {"day"}
-
-
-def test_an_engine_is_asked_by_several_threads(tmp_path):
-    """Each query has a cursor of its own."""
-    engine = DuckEngine(tmp_path)
-    answers = []
-
-    def ask(number):
-        answers.append(engine.query("SELECT $n AS n, count(*) AS c FROM range(200000)", {"n": number}).to_pylist()[0])
-
-    threads = [threading.Thread(target=ask, args=[n]) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(a["n"] for a in answers) == list(range(8))
 
 
 CELLS = """
