@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LINK_COLUMNS = (
     "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "rx_dropped", "tx_dropped", "rx_errors", "tx_errors",
 )  # fmt: skip
-#: A listing is read again and again for a minute (`observer.RELIST_S`); later it says nothing of who is not in it.
+#: A listing is read again and again for a minute (`observer.RELIST_NS`); later it says nothing of who is not in it.
 OLD_NS = 75_000_000_000
 
 

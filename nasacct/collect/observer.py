@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from nasacct.collect.watch import LinkEnded, ServerEnded, ServersChanged, Watch
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Servers are listed anew this often even when nothing was heard of a change.
-RELIST_S = 60.0
+RELIST_NS = 60 * 10**9
 
 
 class Observer(ABC):
@@ -34,7 +33,6 @@ class Observer(ABC):
         self.machine = machine
         self.watch = Watch(config.servers.exportfs)
         self._listing: Listing | None = None
-        self._listed_at = 0.0
 
     @abstractmethod
     def cycle(self, listing: Listing) -> None:
@@ -61,7 +59,7 @@ class Observer(ABC):
     def tick(self) -> None:
         """One cycle."""
         self.changed()
-        if self._listing is None or not self._listing.complete or self._stale():
+        if self._listing is None or not self._listing.complete or self._old(self._listing):
             self._list()
             # who died before this listing is told of now, and must have its last reading before it counts as gone
             self.changed()
@@ -85,26 +83,21 @@ class Observer(ABC):
             elif isinstance(event, ServersChanged):
                 relist = True
         if ended and self._listing is not None:
-            # one that was long in coming must not say that whoever came meanwhile was not there
-            self.cycle(replace(self._listing, complete=False) if self._stale() else self._listing)
+            self.cycle(self._listing)
         return relist
 
-    def _stale(self) -> bool:
-        """Whether the listing is so old that servers may have come, unheard of, long ago."""
-        return self._boot_s() - self._listed_at > RELIST_S
-
-    def _boot_s(self) -> float:
-        """CLOCK_BOOTTIME, by which births are judged: it goes on in suspend."""
-        return self.machine.now().boot_ns / 1e9
+    def _old(self, listing: Listing) -> bool:
+        """Whether servers may have come, unheard of, since it was begun; by the clock that goes on in suspend."""
+        return listing.begun_ns is None or self.machine.now().boot_ns - listing.begun_ns > RELIST_NS
 
     def _list(self) -> None:
-        before, begun = set(self.notes), self._boot_s()
+        before = set(self.notes)
         listing = self.machine.servers()
         for note in listing.notes:
             if note not in before:
                 log.warning("%s", note)
         self.watch.servers(listing.servers)
-        self._listing, self._listed_at = listing, begun
+        self._listing = listing
 
     def close(self) -> None:
         """Give up the descriptors."""

@@ -81,7 +81,7 @@ class Recorder(Observer):
         links = self.machine.links()
         static = {
             **self._fixed,
-            "complete": listing.complete,
+            "complete": listing.complete_at(self.machine.now()),
             "servers": {s.name: {**server_out(s), "cookie": self._cookie(s)} for s in listing.servers},
             "links": dict(zip(links.names, links.epochs, strict=True)),
             "physical": [path for name in links.names if self._file(path := hardware(name)) is not None],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from faults.truth import LINK
@@ -37,7 +38,7 @@ class Simulated(Collector):
 
     def __init__(self, host: Host, take, standing: Standing, saw: Callable[[Listing], None]) -> None:
         self.machine, self.watch, self.take, self.saw = host, host.watch, take, saw
-        self._listing, self._listed_at = None, 0.0
+        self._listing = None
         self.meanwhile: Callable[[], None] | None = None
         self.sampler = Sampler(host, standing, lambda admit: [Nfsd(admit), Links(admit)], deadline_s=60)
         self._finals = Finals(self.sampler)
@@ -78,7 +79,11 @@ class Run:
         self.disk.settle(self.writer)
 
     def list_anew(self) -> None:
-        self.collector._listed_at = -observer.RELIST_S * 2
+        """As after a minute in which nothing was heard."""
+        listing = self.collector._listing
+        if listing is not None:
+            long_ago = self.host.now().boot_ns - 2 * observer.RELIST_NS
+            self.collector._listing = replace(listing, begun_ns=long_ago)
 
     def stop(self) -> None:
         """An orderly end: a last cycle, and everything on the disk."""

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from nasacct import config
 from nasacct.collect import recording
 from nasacct.collect.lines import ParseError
+from nasacct.collect.live import Live
+from nasacct.collect.machine import Listing
+from nasacct.collect.record import Recorder
 from nasacct.collect.recorded import Recorded
 from nasacct.collect.replay import replay
 from nasacct.errors import NasacctError
@@ -238,3 +241,15 @@ def test_no_line_makes_a_traceback(key, value):
         for read in (machine.links, machine.disks):
             with contextlib.suppress(OSError, ParseError):
                 read()
+
+
+def test_a_recorder_that_stood_still_says_nothing_of_who_was_not_there(tmp_path):
+    """Replayed, who came meanwhile is not taken for overlooked."""
+    settings = config.Config(node="n", servers={"exportfs": None, "namespaces": False})
+    file = recording.RecordingFile(tmp_path / "a.jsonl.zst")
+    with contextlib.closing(file), Recorder(settings, Live(settings), file) as recorder:
+        now = recorder.machine.now().boot_ns
+        for age_s in (0, 100):
+            recorder.cycle(Listing((), begun_ns=now - age_s * 10**9))
+    rows = recording.read(tmp_path / "a.jsonl.zst")
+    assert [row["static"]["complete"] for row in rows if "static" in row] == [True, False]
