@@ -34,11 +34,11 @@ demo: $(READY)
 	@echo '  $(BIN)/nasacct doctor'
 	@echo '  make test'
 
-# tests that make up a small world of their own, two at a time; what owns the machine's (namespaces, mounts, processors)
-# or counts over many tests runs by itself
-BESIDE := tests/unit tests/sql $(wildcard tests/faults/test_*cop*.py)
+# tests that make up a small world of their own, two at a time, the longest first; what owns the machine's (namespaces,
+# mounts, processors) runs by itself
+BESIDE := tests/faults/test_sweep.py tests/faults/test_schedules.py $(wildcard tests/faults/test_*cop*.py) tests/unit tests/sql
 test: packages lint
-	$(BIN)/pytest --numprocesses 2 $(BESIDE)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(BESIDE)
 	$(BIN)/pytest $(addprefix --ignore=,$(BESIDE))
 
 lint: $(READY)

@@ -1,4 +1,7 @@
-"""For all tests: with NASACCT_NO_SKIP=1 (as .ci/run sets it) a test that was skipped fails the run."""
+"""For all tests: with NASACCT_NO_SKIP=1 (as .ci/run sets it) a test that was skipped fails the run.
+
+What a test found besides passing (`record_property("told", lines)`) is told at the end of the run.
+"""
 
 import os
 
@@ -11,9 +14,13 @@ if os.environ.get("CI"):
     settings.load_profile("landing")
 
 _skipped: list[str] = []
+_told: list[str] = []
 
 
 def pytest_runtest_logreport(report):
+    if report.when == "teardown":
+        # tests may run in other processes, whose reports alone come here
+        _told.extend(lines for name, lines in report.user_properties if name == "told")
     if report.skipped and not hasattr(report, "wasxfail"):
         _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
 
@@ -30,6 +37,10 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter):
+    if _told:
+        terminalreporter.section("found by the tests")
+        for lines in _told:
+            terminalreporter.line(lines)
     if _skipped and os.environ.get("NASACCT_NO_SKIP"):
         terminalreporter.section("skipped, but nothing may be (NASACCT_NO_SKIP)")
         for line in _skipped:

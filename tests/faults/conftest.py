@@ -1,4 +1,4 @@
-"""The shim for tests of faults, compiled once; pulls that end; after the run: what the schedules came to."""
+"""The shim for tests of faults, compiled once; pulls that end."""
 
 import sys
 import threading
@@ -15,7 +15,6 @@ from nasacct.store.root import prepare
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import shim as shim_of_calls
-from faults.tally import TALLY
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +37,3 @@ def pulled(tmp_path):
     yield begin
     for pull in made:
         pull.__exit__()
-
-
-def pytest_terminal_summary(terminalreporter):
-    if TALLY.schedules:
-        terminalreporter.section("fault schedules")
-        for line in TALLY.lines():
-            terminalreporter.line(line)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from faults.play import play
 from faults.schedule import SCHEDULES, Schedule
+from faults.tally import TALLY
 from hypothesis import HealthCheck, example, given, settings
 
 #: A file rots after the file before it, which had rotted too, was bridged up to its head.
@@ -63,6 +65,14 @@ LATE_END = [
     ("lose_cycles", 299, 0),
     ("restart_server", 1, "told", 0.3, 0),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _tally(record_property):
+    """What the schedules came to is told."""
+    TALLY.clear()
+    yield
+    record_property("told", "\n".join(TALLY.lines()))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -16,7 +16,7 @@ MEMORY = Path("/dev/shm")
 
 
 @pytest.mark.parametrize("what", ["collect", "keep", "ask"])
-def test_no_failing_call_costs_a_byte(shim, what, capsys):
+def test_no_failing_call_costs_a_byte(shim, what, record_property):
     """No acknowledged frame is lost, nothing counts twice, readers answer right, the next run makes up for it."""
     folder = tempfile.mkdtemp(prefix="nasacct-sweep-", dir=MEMORY if MEMORY.is_dir() else None)
     here = Path(__file__).parent
@@ -35,8 +35,7 @@ def test_no_failing_call_costs_a_byte(shim, what, capsys):
         shutil.rmtree(folder)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
-    with capsys.disabled():
-        counted = ", ".join(f"{number} {name}" for name, number in found["calls"].items() if number)
-        print(f"\nswept {what}: {counted}; {found['tries']} tries in {found['took_s']} s")
+    counted = ", ".join(f"{number} {name}" for name, number in found["calls"].items() if number)
+    record_property("told", f"swept {what}: {counted}; {found['tries']} tries in {found['took_s']} s")
     assert found["broken"] == []
     assert found["tries"] > 20

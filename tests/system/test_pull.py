@@ -155,7 +155,7 @@ def test_interrupted_pull_goes_on(tmp_path, sshd, number):
     assert asked(tmp_path / "copy") == asked(tmp_path / "source")
 
 
-def test_copy_follows_a_node(tmp_path, sshd, capsys):
+def test_copy_follows_a_node(tmp_path, sshd, record_property):
     """With --every 1s the newest cycle is in the copy a moment later, also while segments take their time."""
     recorder = Recorder(tmp_path / "source", start=datetime.now(UTC).isoformat(), interval_s=1)
     server = recorder.thing("nfsd", server="srv1")
@@ -196,8 +196,7 @@ def test_copy_follows_a_node(tmp_path, sshd, capsys):
             eventually(arrived, 30)
             lags.append(time.monotonic() - written)
         assert list((tmp_path / "copy" / ".pull").rglob("*.parquet"))
-        with capsys.disabled():
-            print(f"\n  newest cycle in the copy after {sorted(lags)[4]:.1f} s (most: {max(lags):.1f} s)")
+        record_property("told", f"newest cycle in the copy after {sorted(lags)[4]:.1f} s (most: {max(lags):.1f} s)")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
