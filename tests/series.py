@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 from journals import Recorder, Thing
 
+from nasacct.store.schema import STREAMS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -91,6 +93,9 @@ def write(text: str, root: Path) -> None:
                     continue
                 if (stream, keys) not in lives:
                     epoch = f"boot-{node.name}-{stream}-{keys}-{cycle}"
+                    if STREAMS[stream].joined:
+                        # of one connection
+                        epoch += "/1"
                     lives[stream, keys] = recorder.thing(stream, epoch, **dict(keys))
                 read = {m: None if v == "?" else int(v) for m, v in row.items() if v != "."}
                 now[lives[stream, keys]] = read if len(read) == len(row) else None

@@ -19,8 +19,9 @@ import duckdb
 
 from bench.store.collecting import names
 from nasacct.reports import levels
+from nasacct.reports.breakdown import MEASURES
 from nasacct.reports.graph import graph, length_of
-from nasacct.reports.usage import MEASURES, ask
+from nasacct.reports.usage import ask
 from nasacct.store import segments
 from nasacct.store.warehouse import Warehouse
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 EXAMPLES = {
     "nasacct usage --by server --since yesterday": "what each server moved since midnight of yesterday",
+    "nasacct usage --by client --server 103 --since today": "which addresses used one server, and how much",
     "nasacct usage --by node --since -2h --step 5m": "the last two hours in steps of five minutes",
     "nasacct usage --explain --server 103 --since yesterday": "the readings behind one server's figures",
     "nasacct usage --by server --from 2026-10 --to 2026-11 --csv": "October, for a spreadsheet",
@@ -37,11 +38,12 @@ class By(Enum):
     """What a row is about."""
 
     server = "server"
+    client = "client"
     node = "node"
 
 
 def usage(
-    by: Annotated[By, typer.Option("--by", metavar="WHAT", help="A row for each: server or node.")] = By.server,
+    by: Annotated[By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client or node.")] = By.server,
     since: Since = None,
     until: Until = None,
     step: Annotated[
@@ -57,9 +59,11 @@ def usage(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Say who moved how much: a row for each server or node.
+    """Say who moved how much: a row for each server, client or node.
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
+    Of a client they are the payload of its TCP connections; `not per client` is what the links moved besides: headers,
+    other protocols, connections that nobody saw.
     `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
 
     With --explain: what each life of a counter grew by, from which reading to which one. NOTE says born: it was counted
@@ -81,22 +85,25 @@ def usage(
     from nasacct.reports.usage import usage as ask
 
     rows = ask(settings.root, by.value, first, last, step, zone, server, settings.store.ring_dir)
-    columns = [Column(by.value, by.value.upper())]
-    if by is By.server and len({row["node"] for row in rows}) > 1:
+    columns = [Column(by.value, by.value.upper(), absent="not per client")]
+    if by is not By.node and len({row["node"] for row in rows}) > 1:
         columns.insert(0, Column("node", "NODE"))
     if step:
         columns.insert(0, _from(rows, zone))
-    columns += [
+    measures = [
         Column("read_bytes", "READ", in_bytes, bounded=True),
         Column("written_bytes", "WRITTEN", in_bytes, bounded=True),
         Column("received_bytes", "RECEIVED", in_bytes, bounded=True),
         Column("sent_bytes", "SENT", in_bytes, bounded=True),
         Column("calls", "CALLS", in_count, bounded=True),
     ]
+    columns += measures[2:4] if by is By.client else measures
     mend = "leave --since and --until out" if since or until else "`nasacct doctor` says what it finds"
     heading = f"no {by.value} was read in that time; {mend}"
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
+    if by is By.client and rows and not any(row["id"] for row in rows):
+        heading += "; no client was read in that time: `clients` must be named in sources.enabled"
     show(rows, columns, shape, heading, freshness(settings.root, {row["node"]: row["as_of"] for row in rows}, zone))
 
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import levels
+from nasacct.reports.breakdown import MEASURES, ORDER
 from nasacct.reports.buckets import CELLS, TIMES, Buckets
 from nasacct.reports.questions import question
-from nasacct.reports.usage import MEASURES, ORDER
 from nasacct.store.tree import STEPS
 from nasacct.store.views import View
 from nasacct.store.warehouse import Question

@@ -16,17 +16,17 @@ from nasacct.store.segment_file import in_schema
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_KEYS: dict[str, pa.DataType] = {"node": pa.string(), "who": pa.string(), "lo": pa.int64()}
+_KEYS: dict[str, pa.DataType] = {"node": pa.string(), "who": pa.string(), "client": pa.string(), "lo": pa.int64()}
 #: From the best to the worst.
 _QUALITIES = pa.array(["exact", "bounded", "unknown"])
 EXACT, BOUNDED, UNKNOWN = range(3)
 
 
 def added(parts: Sequence[pa.Table], measures: Sequence[str]) -> pa.Table:
-    """One row for each step of a node or server, of parts that have some of the measures.
+    """One row for each step of a node or server, or of its client, of parts that have some of the measures.
 
-    Columns: node, who, lo; of every measure M: M, M_more, M_unknown, as in sql/usage_nfsd.sql; NULL where no part says
-    anything of it.
+    Columns: node, who, client (NULL where parts have none), lo; of every measure M: M, M_more, M_unknown, as in
+    sql/usage_nfsd.sql; NULL where no part says anything of it.
     """
     names = [f"{m}{kind}" for m in measures for kind in ("", "_more", "_unknown")]
     schema = pa.schema(_KEYS | dict.fromkeys(names, pa.int64()))

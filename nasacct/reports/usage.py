@@ -1,15 +1,17 @@
-"""Usage: who moved how much, by server or node, as a whole or step by step."""
+"""Usage: who moved how much, by server, client or node, as a whole or step by step."""
 
 from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
 from nasacct.errors import USAGE, NasacctError
-from nasacct.reports import levels, steps
+from nasacct.reports import breakdown, levels, steps
+from nasacct.reports.breakdown import MEASURES
 from nasacct.reports.questions import question
 from nasacct.reports.sums import added, judged
 from nasacct.store.journal_ring import RING
@@ -23,17 +25,14 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from nasacct.reports.breakdown import By
     from nasacct.store.views import Piece
 
 log = logging.getLogger(__name__)
 
-By = Literal["server", "node", "epoch"]
-#: What is asked of which view.
-MEASURES = {"nfsd": ("read_bytes", "written_bytes", "calls"), "links": ("received_bytes", "sent_bytes")}
+#: The views of what is a server's; from when to when there are any is what an answer without ends tells.
 VIEWS = tuple(MEASURES)
-#: The measures as they are told.
-ORDER = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
-_TIMES = ("node", "server", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
+_TIMES = ("node", "server", "client", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
 #: Before and after everything that a store can hold.
 _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -55,6 +54,8 @@ def usage(
 
     The measures are read_bytes, written_bytes, received_bytes, sent_bytes, calls. One row for each server or node, or
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
+    By client, `client` is an address, `id` what the store calls it, and the measures are received_bytes and sent_bytes,
+    of TCP's payload; a row of each node has no client (None): what its servers' links moved besides.
     Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
     read is told in the log.
     NasacctError when there is no store, or the span or the step is none.
@@ -62,15 +63,40 @@ def usage(
     warehouse = Warehouse(root, ring=ring)
     table = ask(warehouse, by, since, until, step, zone, server)
     reached = warehouse.up_to()
+    found = table.to_pylist()
+    if by == "client":
+        found = _addressed(found, warehouse)
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
-    keys = ("server", "node") if by == "server" else ("node",)
-    names = {"server": "who", "node": "node"}
+    keys = {"server": {"server": "who", "node": "node"}, "client": {"client": "client", "id": "who", "node": "node"}}
+    names = keys.get(by, {"node": "node"})
     rest = [n for n in table.column_names if n not in ("node", "who")]
     return [
-        {k: row[names[k]] for k in keys} | {n: row[n] for n in rest} | {"as_of": reached.get(row["node"])}
-        for row in table.to_pylist()
+        {key: row[name] for key, name in names.items()}
+        | {n: row[n] for n in rest}
+        | {"as_of": reached.get(row["node"])}
+        for row in found
     ]
+
+
+def _addressed(rows: list[dict[str, Any]], warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Rows by client with their addresses, in their order; those without a client stand last in each step."""
+    known = warehouse.addresses()
+    for row in rows:
+        row["client"] = known.get(row["node"], {}).get(row["who"], row["who"]) or None
+        row["who"] = row["who"] or None
+    return sorted(rows, key=lambda row: (row["from"], row["node"], _by_address(row["client"])))
+
+
+def _by_address(client: str | None) -> tuple[int, int, str]:
+    """Addresses as numbers, then ids of which no address is known, then nobody."""
+    if client is None:
+        return 9, 0, ""
+    try:
+        found = ip_address(client)
+    except ValueError:
+        return 8, 0, client
+    return found.version, int(found), client
 
 
 def ask(
@@ -84,9 +110,10 @@ def ask(
 ) -> pa.Table:
     """The same as a table with the columns of `sums.judged`, for whoever keeps a warehouse open.
 
-    By `epoch` there is a row for each life of a server's counters.
+    By `epoch` there is a row for each life of a server's counters; by `client`, `who` is an id, or ''.
     """
     begin, end = checked(since, until)
+    asked = tuple(breakdown.views(by))
     length = steps.length_of(step) if step else None
     first, last = since, until
     if length or first is None or last is None:
@@ -99,11 +126,11 @@ def ask(
             first, last = first or seen[0], last or max(seen[1], seen[0] + timedelta(microseconds=1))
     if length:
         spans = steps.steps(first, last, length, zone, begin, end)
-        views, cell_us = levels.stepped(warehouse, VIEWS, [steps.us(at) for span in spans for at in span])
+        views, cell_us = levels.stepped(warehouse, asked, [steps.us(at) for span in spans for at in span])
         divided = steps.of_cells(spans, cell_us)
     else:
         lo, hi = steps.us(since) if since else EVER[0], steps.us(until) if until else EVER[1]
-        views = levels.between(warehouse, VIEWS, lo, hi)
+        views = levels.between(warehouse, asked, lo, hi)
         divided = steps.one(first, last, lo, hi)
     return of_steps(warehouse, divided, views, by, server)
 
@@ -119,27 +146,29 @@ def of_steps(
 
     What lies in a step is summed at once; what the edges of steps cut is looked at only where there is such.
     """
-    params = {"by": by, "server": server} | divided.params
+    told, measures = breakdown.order(by), breakdown.views(by)
+    params = {"by": "server" if by == "client" else by, "server": server} | divided.params
 
     def cut(found: list[pa.Table]) -> list[Question]:
         if all(pc.all(table.column("inside")).as_py() is not False for table in found):
             return []
-        text = question("usage_cut", parts=divided.placed("parts"))
-        return [Question(text, params, views, _columns(ORDER, ("", "_more", "_unknown")), divided.tables)]
+        columns = _columns(told, ("", "_more", "_unknown"))
+        return [Question(breakdown.cut(by, divided), params, views, columns, divided.tables)]
 
     asked = [
         Question(
             question(f"usage_{view}", **{view: divided.placed(view)}),
-            params,
+            {name: value for name, value in params.items() if name != "by" or view != "clients"},
             {view: views[view]},
-            _columns(measures, ("", "_bounds", "_unknown")),
+            _columns(names, ("", "_bounds", "_unknown")),
             divided.tables,
         )
-        for view, measures in MEASURES.items()
+        for view, names in measures.items()
     ]
     found = warehouse.answers(asked, then=cut)
     inside = [table.filter(table.column("inside")) for table in found[: len(asked)]]
-    return judged(added([*inside, *found[len(asked) :]], ORDER), divided.spans, ORDER)
+    sums = added([*inside, *found[len(asked) :]], told)
+    return judged(breakdown.by_client(sums, told) if by == "client" else sums, divided.spans, told)
 
 
 def _columns(measures: Iterable[str], kinds: Sequence[str]) -> set[str]:

@@ -75,6 +75,14 @@ def book(folder: Path) -> dict[str, Entry]:
     return found
 
 
+def read(folder: Path) -> tuple[dict[str, str], str | None]:
+    """The addresses that can be read, by id, and what is wrong with the others. NasacctError, OSError as `book`."""
+    found, damaged = _read(folder / FILE)
+    return {each: entry.address for each, entry in found.items()}, (
+        str(_damaged(folder / FILE, damaged)) if damaged else None
+    )
+
+
 def _damaged(path: Path, lines: int) -> SegmentError:
     return SegmentError(f"{path} is damaged ({lines} of its lines are no entries); what is whole in it is kept")
 
@@ -84,7 +92,7 @@ def learn(tree: Tree, found: Journal) -> None:
 
     NasacctError when it is of a newer version; OSError when the disk does not take it.
     """
-    seen = {entry.id: entry for entry in reversed(list(_entries(found)))}
+    seen = {entry.id: entry for entry in reversed(list(told(found)))}
     if not seen:
         return
     known = mend(tree)
@@ -108,11 +116,11 @@ def _write(path: Path, entries: Iterable[Entry]) -> None:
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def _entries(found: Journal) -> Iterator[Entry]:
-    """What the head and the births tell, in the order of time."""
-    told: list[tuple[int, Subject]] = [(found.at.wall_ns, subject) for subject in found.carry.live.values()]
-    told += chain.from_iterable(((frame.at.wall_ns, s) for s in frame.births) for frame in found.frames)
-    for wall_ns, subject in told:
+def told(found: Journal) -> Iterator[Entry]:
+    """The clients that the head and the births of a journal file tell, in the order of time."""
+    met: list[tuple[int, Subject]] = [(found.at.wall_ns, subject) for subject in found.carry.live.values()]
+    met += chain.from_iterable(((frame.at.wall_ns, s) for s in frame.births) for frame in found.frames)
+    for wall_ns, subject in met:
         who, address = subject.keys.get("client"), subject.about.get("address")
         if subject.source == CLIENTS.source and who is not None and isinstance(address, str):
             yield Entry(who, address, wall_ns // 1_000_000_000)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError, not_now
-from nasacct.store import journal
+from nasacct.store import addresses, journal
 from nasacct.store.chain import chain, lacks
 from nasacct.store.cutting import cut
 from nasacct.store.heads import alone
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, uncut
-from nasacct.store.schema import STREAMS
+from nasacct.store.schema import CLIENTS, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,7 +39,10 @@ def terms(origin: journal.Origin) -> Terms:
 
 @dataclass(slots=True)
 class _Made:
-    """What was made of a journal file when it had this size and time, and this one was next."""
+    """What was made of a journal file when it had this size and time, and this one was next.
+
+    `clients` are the addresses that it tells of ids, if it was asked for clients.
+    """
 
     state: tuple[int, int]
     following: Path | None
@@ -47,6 +50,7 @@ class _Made:
     readings: dict[str, Readings]
     trouble: str | None
     last_ns: int
+    clients: dict[str, str]
     tables: dict[tuple[Kind, str], pa.Table] = field(default_factory=dict)
 
 
@@ -59,7 +63,8 @@ def _make(
 ) -> _Made:
     last = found.frames[-1].at if found.frames else found.at
     readings = of_journal(found, following, streams)
-    return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns)
+    clients = {entry.id: entry.address for entry in addresses.told(found)} if CLIENTS.name in streams else {}
+    return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns, clients)
 
 
 class Tail:
@@ -131,6 +136,11 @@ class Tail:
     def last_ns(self) -> int | None:
         """When the newest cycle was (ns of UTC) that the last look found; None without one."""
         return max((made.last_ns for made in self._made.values()), default=None)
+
+    @property
+    def clients(self) -> dict[str, str]:
+        """The addresses of clients by their ids, of the files in which the last look looked for clients."""
+        return {each: address for made in self._made.values() for each, address in made.clients.items()}
 
     def tables(
         self, kind: Kind, stream: str, replaced: Collection[str], since_us: int, until_us: int

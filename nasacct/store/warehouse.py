@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.errors import DATA, NasacctError, not_now
+from nasacct.store import addresses
 from nasacct.store.engine import DuckEngine, Engine, EngineError
 from nasacct.store.journal_ring import RING
 from nasacct.store.picking import picked
@@ -123,6 +124,24 @@ class Warehouse(Stock):
             self.trouble = trouble
             return found
         raise NasacctError(f"the store {self.root} changes faster than it can be asked; try again", DATA)
+
+    def addresses(self) -> dict[str, dict[str, str]]:
+        """Of each node the addresses of clients by their ids, as far as they are known.
+
+        From the address books, and from the journal's tail as the last question about clients saw it.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for tree in self.trees():
+            known: dict[str, str] = {}
+            try:
+                known, damaged = addresses.read(tree.folder)
+            except OSError as error:
+                damaged = not_now(error)
+            self.trouble += [damaged] if damaged else []
+            with self._lock:
+                tail = self._tails.get(tree)
+                found[tree.node] = known | (tail.clients if tail else {})
+        return found
 
     def _ask(self, questions: Sequence[Question], seen: Mapping[str, list[Seen]]) -> list[pa.Table]:
         """The answers; EngineError."""

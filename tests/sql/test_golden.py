@@ -17,7 +17,7 @@ import pytest
 import series
 
 from nasacct.errors import OK
-from nasacct.reports import explain, graph, steps, usage
+from nasacct.reports import breakdown, explain, graph, steps, usage
 from nasacct.reports.questions import question
 from nasacct.store.keep import Rules, keep
 from nasacct.store.tree import trees
@@ -41,9 +41,12 @@ def ask(name, warehouse, params):
     if name.startswith("usage_"):
         spans = steps.steps(since, until, steps.length_of(params["step"]), UTC, since, until)
         divided = steps.of_cells(spans, 300_000_000)
-        filled = {what: divided.placed(what) for what in ("nfsd", "links", "parts")}
-        given = {"by": params["by"], "server": None} | divided.params
-        found = warehouse.query(question(name, **filled), given, views=usage.VIEWS, tables=divided.tables)
+        views = tuple(breakdown.views(params["by"]))
+        filled = {view: divided.placed(view) for view in views}
+        text = breakdown.cut(params["by"], divided) if name == "usage_cut" else question(name, **filled)
+        given = {"by": params["by"].replace("client", "server"), "server": None} | divided.params
+        given = {key: value for key, value in given.items() if f"${key}" in text}
+        found = warehouse.query(text, given, views=views, tables=divided.tables)
         return found.sort_by([(key, "ascending") for key in found.column_names[:4]])
     if name.startswith("graph_"):
         asked = Question(question(name), {"server": params["server"]}, usage.VIEWS, params["columns"])

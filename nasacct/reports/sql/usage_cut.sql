@@ -1,35 +1,19 @@
 -- Who moved how much in each step, of what an edge of the step cuts?
--- Parameters: $by (server, node, epoch), $server (NULL: all).  Views: nfsd, links.
--- {parts}: the parts of both views, with lo and hi of the step in which each lies, or begins or ends; a part is there
--- for every step that it reaches into (nasacct/reports/usage.py).
--- Columns: node, who, lo, M, M_more, M_unknown as in usage_nfsd.sql, for the measures of both views.
+-- Parameters: $by (server, node, epoch), $server (NULL: all).  Views: those of the measures.
+-- Filled in: rows, those of the views, each once for every measure; sums, the measures (nasacct/reports/breakdown.py).
+-- {parts}: `parts`, with lo and hi of the step in which each lies, or begins or ends; a part is there for every step that
+-- it reaches into (nasacct/reports/steps.py).
+-- Columns: node, who, lo, M, M_more, M_unknown as in usage_nfsd.sql, for the measures of all views; client (its id, NULL
+-- but for rows of clients).
 --
 -- A part of usage that reaches over the edge of a step counts pro rata, cut so that the steps add up to the whole; the
 -- rest of it is possible, so such a step is bounded.
 WITH parts AS (
-    SELECT node, server, epoch, t0_us, t1_us, begun_us, over_us, whole,
-           'read_bytes' AS measure, read_bytes AS m, read_bytes_more AS more, read_bytes_unknown AS unknown
-    FROM nfsd
-    UNION ALL
-    SELECT node, server, epoch, t0_us, t1_us, begun_us, over_us, whole, 'written_bytes',
-           written_bytes, written_bytes_more, written_bytes_unknown
-    FROM nfsd
-    UNION ALL
-    SELECT node, server, epoch, t0_us, t1_us, begun_us, over_us, whole, 'calls',
-           calls, calls_more, calls_unknown
-    FROM nfsd
-    UNION ALL
-    SELECT node, server, epoch, t0_us, t1_us, begun_us, over_us, whole, 'received_bytes',
-           received_bytes, received_bytes_more, received_bytes_unknown
-    FROM links WHERE server IS NOT NULL
-    UNION ALL
-    SELECT node, server, epoch, t0_us, t1_us, begun_us, over_us, whole, 'sent_bytes',
-           sent_bytes, sent_bytes_more, sent_bytes_unknown
-    FROM links WHERE server IS NOT NULL
+    {rows}
 ),
 shares AS (
-    SELECT node, CASE $by WHEN 'server' THEN server WHEN 'epoch' THEN epoch ELSE '' END AS who, lo, measure, m, more,
-           unknown, whole, epoch, begun_us,
+    SELECT node, CASE $by WHEN 'server' THEN server WHEN 'epoch' THEN epoch ELSE '' END AS who, client, lo, measure,
+           m, more, unknown, whole, epoch, begun_us,
            CASE WHEN t1_us <= hi THEN m
                 ELSE CAST(floor(CAST(m AS DOUBLE) * (hi - t0_us) / (t1_us - t0_us)) AS BIGINT) END
            - CASE WHEN t0_us >= lo THEN 0
@@ -39,35 +23,21 @@ shares AS (
       AND (t0_us < lo OR t1_us > hi OR (whole AND (begun_us < lo OR over_us > hi)))
 ),
 bounds AS (
-    SELECT node, who, lo, measure, certain, m + more - certain AS more, unknown
+    SELECT node, who, client, lo, measure, certain, m + more - certain AS more, unknown
     FROM shares WHERE NOT whole
     UNION ALL
     -- pieces of one row that reaches out of the step: of a long one each may hold all of it (m + more, in one of them
     -- with nothing more), but all together do not hold more than that; those of a short one are what they are
-    SELECT node, who, lo, measure, sum(certain),
+    SELECT node, who, client, lo, measure, sum(certain),
            CASE WHEN max(more) > 0 THEN max(m + more) ELSE sum(m) END - sum(certain), sum(unknown)
     FROM shares WHERE whole
-    GROUP BY node, who, lo, measure, epoch, begun_us
+    GROUP BY node, who, client, lo, measure, epoch, begun_us
 ),
 sums AS (
-    SELECT node, who, lo, measure, CAST(sum(certain) AS BIGINT) AS m, CAST(sum(more) AS BIGINT) AS more,
+    SELECT node, who, client, lo, measure, CAST(sum(certain) AS BIGINT) AS m, CAST(sum(more) AS BIGINT) AS more,
            CAST(sum(unknown) AS BIGINT) AS unknown
-    FROM bounds GROUP BY node, who, lo, measure
+    FROM bounds GROUP BY node, who, client, lo, measure
 )
-SELECT node, who, lo,
-       max(m) FILTER (measure = 'read_bytes') AS read_bytes,
-       max(more) FILTER (measure = 'read_bytes') AS read_bytes_more,
-       max(unknown) FILTER (measure = 'read_bytes') AS read_bytes_unknown,
-       max(m) FILTER (measure = 'written_bytes') AS written_bytes,
-       max(more) FILTER (measure = 'written_bytes') AS written_bytes_more,
-       max(unknown) FILTER (measure = 'written_bytes') AS written_bytes_unknown,
-       max(m) FILTER (measure = 'received_bytes') AS received_bytes,
-       max(more) FILTER (measure = 'received_bytes') AS received_bytes_more,
-       max(unknown) FILTER (measure = 'received_bytes') AS received_bytes_unknown,
-       max(m) FILTER (measure = 'sent_bytes') AS sent_bytes,
-       max(more) FILTER (measure = 'sent_bytes') AS sent_bytes_more,
-       max(unknown) FILTER (measure = 'sent_bytes') AS sent_bytes_unknown,
-       max(m) FILTER (measure = 'calls') AS calls,
-       max(more) FILTER (measure = 'calls') AS calls_more,
-       max(unknown) FILTER (measure = 'calls') AS calls_unknown
-FROM sums GROUP BY node, who, lo
+SELECT node, who, client, lo,
+       {sums}
+FROM sums GROUP BY node, who, client, lo

@@ -56,6 +56,16 @@ def test_time_outside_the_recording_has_no_rows(nasacct, replayed):
     assert "no server was read in that time; leave --since" in nasacct("usage", "--root", replayed, *span).stdout
 
 
+def test_without_clients_all_of_the_links_is_nobodys(nasacct, replayed):
+    """The recording has no connections: one row says what its links moved, and a sentence why."""
+    (row,) = answer(nasacct, replayed, "--by", "client")
+    assert (row["client"], row["id"]) == (None, None)
+    assert row["sent_bytes"] == sum(r["sent_bytes"] for r in answer(nasacct, replayed, "--by", "server"))
+    shown = nasacct("usage", "--root", replayed, "--by", "client").stdout
+    assert "not per client" in shown
+    assert "`clients` must be named in sources.enabled" in shown
+
+
 def test_csv_says_the_same_as_json(nasacct, replayed):
     """The same rows with the same fields."""
     done = nasacct("usage", "--root", replayed, "--csv")

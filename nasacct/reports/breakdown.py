@@ -1,0 +1,102 @@
+"""Breakdowns: by what usage is told, which measures that has, and of which views they are.
+
+By client, a node has a row without one, for what its servers' links moved besides the payload of clients: headers,
+other protocols, and connections that nobody saw.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nasacct.reports.questions import question
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nasacct.reports.steps import Steps
+
+By = Literal["server", "node", "epoch", "client"]
+#: What is asked of which view.
+MEASURES = {"nfsd": ("read_bytes", "written_bytes", "calls"), "links": ("received_bytes", "sent_bytes")}
+_OF_CLIENTS = {"clients": ("received_bytes", "sent_bytes"), "links": ("received_bytes", "sent_bytes")}
+#: The measures as they are told.
+ORDER = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
+#: Rows of a view as `usage_cut.sql` wants them, one for each measure.
+_ROWS = """SELECT node, server, {client} AS client, epoch, t0_us, t1_us, begun_us, over_us, whole,
+           '{m}' AS measure, {m} AS m, {m}_more AS more, {m}_unknown AS unknown
+    FROM {view} WHERE {counts}"""
+_SUMS = """max(m) FILTER (measure = '{m}') AS {m},
+       max(more) FILTER (measure = '{m}') AS {m}_more,
+       max(unknown) FILTER (measure = '{m}') AS {m}_unknown"""
+
+
+def views(by: By) -> Mapping[str, Sequence[str]]:
+    """The measures that are told, by the view that has them."""
+    return _OF_CLIENTS if by == "client" else MEASURES
+
+
+def order(by: By) -> tuple[str, ...]:
+    """The measures that are told, each once."""
+    told = {m for measures in views(by).values() for m in measures}
+    return tuple(m for m in ORDER if m in told)
+
+
+def cut(by: By, divided: Steps) -> str:
+    """The question `usage_cut` of these views and measures."""
+    rows = [
+        _ROWS.format(
+            view=view,
+            m=m,
+            client="client" if view == "clients" else "CAST(NULL AS VARCHAR)",
+            # counters of nfsd that are no server's are the whole node's; interfaces that are no server's are nobody's
+            counts="true" if view == "nfsd" else "server IS NOT NULL",
+        )
+        for view, measures in views(by).items()
+        for m in measures
+    ]
+    sums = [_SUMS.format(m=m) for m in order(by)]
+    filled = {"rows": "\n    UNION ALL\n    ".join(rows), "sums": ",\n       ".join(sums)}
+    return question("usage_cut", parts=divided.placed("parts"), **filled)
+
+
+def by_client(sums: pa.Table, measures: Sequence[str]) -> pa.Table:
+    """The sums of `sums.added` by server and client as sums by client (`who`), and of what is no client's ('').
+
+    What is certain of the latter is, of each server, what its link moved at least, less what clients moved at most; and
+    what is possible, the opposite. A server whose link is not known has no part in it.
+    """
+    names = [f"{m}{kind}" for m in measures for kind in ("", "_more", "_unknown")]
+    someone: Any = pc.is_valid(sums.column("client"))
+    clients, links = sums.filter(someone), sums.filter(pc.invert(someone))
+    both = links.join(_summed(clients, ("node", "who", "lo"), names), ["node", "who", "lo"], right_suffix="_of_clients")
+    found: dict[str, Any] = {name: both.column(name) for name in ("node", "who", "lo")}
+    for m in measures:
+        link, unknown = _of(both, m), _of(both, f"{m}_unknown")
+        moved, more, endless = (_known(both, f"{m}{kind}_of_clients") for kind in ("", "_more", "_unknown"))
+        least = pc.subtract(pc.subtract(link, moved), more)
+        least = pc.if_else(pc.greater(endless, pa.scalar(0)), pa.scalar(0), least)
+        least = pc.if_else(pc.is_valid(link), pc.max_element_wise(least, pa.scalar(0)), None)
+        most = pc.subtract(pc.add(link, _known(both, f"{m}_more")), moved)
+        most = pc.max_element_wise(most, least, skip_nulls=False)
+        found |= {m: least, f"{m}_more": pc.subtract(most, least), f"{m}_unknown": unknown}
+    rest = _summed(pa.table(found), ("node", "lo"), names)
+    rest = rest.append_column("who", pa.array([""] * len(rest), pa.string()))
+    of_clients = _summed(clients.drop_columns(["who"]).rename_columns({"client": "who"}), ("node", "who", "lo"), names)
+    return pa.concat_tables([of_clients, rest.select(of_clients.column_names).cast(of_clients.schema)])
+
+
+def _summed(table: pa.Table, keys: Sequence[str], names: Sequence[str]) -> pa.Table:
+    sums = table.group_by(list(keys)).aggregate([(name, "sum") for name in names])
+    return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
+
+
+def _of(table: pa.Table, name: str) -> Any:
+    return table.column(name)
+
+
+def _known(table: pa.Table, name: str) -> Any:
+    """The column, 0 where it has nothing."""
+    return pc.fill_null(_of(table, name), 0)
