@@ -102,8 +102,8 @@ def in_csv(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     return out.getvalue()
 
 
-def table(rows: Sequence[Row], columns: Sequence[Column]) -> Any:
-    """The rich table of rows; numbers to the right, NULL as `unknown`."""
+def table(rows: Sequence[Row], columns: Sequence[Column], *, marked: int | None = None) -> Any:
+    """The rich table of rows; numbers to the right, NULL as `unknown`; the `marked` row in reverse."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -113,8 +113,8 @@ def table(rows: Sequence[Row], columns: Sequence[Column]) -> Any:
         # too narrow a terminal folds a cell between words: no number is ever cut
         left = column.left or column.write is None
         made.add_column(column.title, justify="left" if left else "right", overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(cell(row, column)) for column in columns))
+    for i, row in enumerate(rows):
+        made.add_row(*(Text(cell(row, column)) for column in columns), style="reverse" if i == marked else None)
     return made
 
 

@@ -45,6 +45,25 @@ class ServerNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientNow:
+    """One client of a server: its address, or its `id` where none is known, and its rates of TCP's payload."""
+
+    node: str
+    as_of: datetime
+    server: str
+    client: str
+    id: str
+    received_bytes_s: float | None = None
+    sent_bytes_s: float | None = None
+    seen: datetime
+
+    @property
+    def bytes_s(self) -> float:
+        """All that it moves."""
+        return (self.received_bytes_s or 0) + (self.sent_bytes_s or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskNow:
     """One disk: `busy` 0..1, rates per second, mean `wait_ms` of a request, `queue` mean requests in flight."""
 
@@ -84,17 +103,33 @@ class NodeNow:
 
 @dataclass(slots=True)
 class Top:
-    """Nodes by name, disks by node and name, servers as asked; `trouble` is what could not be read, in sentences."""
+    """Nodes by name, disks by node and name, servers as asked; `trouble` is what could not be read, in sentences.
+
+    `clients` are those of the server that was asked for.
+    """
 
     nodes: list[NodeNow] = field(default_factory=list)
     disks: list[DiskNow] = field(default_factory=list)
     servers: list[ServerNow] = field(default_factory=list)
+    clients: list[ClientNow] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
 
     @property
     def as_of(self) -> datetime | None:
         """The newest data of all nodes, None when there is none."""
         return max((n.as_of for n in self.nodes), default=None)
+
+    def sort(self, by: Sort) -> None:
+        """Put servers and clients in order; of clients only bytes are known."""
+        key: dict[str, Callable[[ServerNow], Any]] = {
+            "bytes": lambda s: -s.bytes_s,
+            "read": lambda s: -(s.read_bytes_s or 0),
+            "written": lambda s: -(s.written_bytes_s or 0),
+            "calls": lambda s: -(s.calls_s or 0),
+            "server": lambda _: 0,
+        }
+        self.servers.sort(key=lambda s: (key[by](s), s.server, s.node))
+        self.clients.sort(key=lambda c: (0 if by == "server" else -c.bytes_s, c.client, c.node))
 
 
 def top(
@@ -108,30 +143,25 @@ def top(
     return ask(Warehouse(root, node, ring=ring), window_s=window_s, sort=sort)
 
 
-def ask(warehouse: Warehouse, *, window_s: float = 60, sort: Sort = "bytes") -> Top:
-    """The same, for whoever keeps a warehouse open and asks again and again."""
+def ask(warehouse: Warehouse, *, window_s: float = 60, sort: Sort = "bytes", server: str | None = None) -> Top:
+    """The same, for whoever keeps a warehouse open and asks again and again; with the clients of one `server`."""
     found = Top()
     for one in warehouse.by_node():
         as_of = one.newest(("nfsd", "links", "disks", "node"))
         if as_of is not None and one.node is not None:
-            _ask_node(one, one.node, as_of, window_s, found)
-    key: dict[str, Callable[[ServerNow], Any]] = {
-        "bytes": lambda s: -s.bytes_s,
-        "read": lambda s: -(s.read_bytes_s or 0),
-        "written": lambda s: -(s.written_bytes_s or 0),
-        "calls": lambda s: -(s.calls_s or 0),
-        "server": lambda _: 0,
-    }
-    found.servers.sort(key=lambda s: (key[sort](s), s.server, s.node))
+            _ask_node(one, one.node, as_of, window_s, server, found)
+    found.sort(sort)
     return found
 
 
-def _ask_node(warehouse: Warehouse, node: str, as_of: datetime, window_s: float, found: Top) -> None:
+def _ask_node(
+    warehouse: Warehouse, node: str, as_of: datetime, window_s: float, server: str | None, found: Top
+) -> None:
     since = as_of - timedelta(seconds=window_s)
     span = {"since": since, "until": as_of, "lo": _us(since), "hi": _us(as_of)}
 
-    def rows(name: str, *views: str) -> list[dict[str, Any]]:
-        answer = warehouse.query(question(name), span, views=views, since=since, until=as_of).to_pylist()
+    def rows(name: str, *views: str, **more: str) -> list[dict[str, Any]]:
+        answer = warehouse.query(question(name), span | more, views=views, since=since, until=as_of).to_pylist()
         found.trouble += [t for t in warehouse.trouble if t not in found.trouble]
         return answer
 
@@ -139,6 +169,12 @@ def _ask_node(warehouse: Warehouse, node: str, as_of: datetime, window_s: float,
     found.nodes.append(NodeNow(node=node, as_of=as_of, window_s=window_s, **(state[0] if state else {})))
     found.disks += [DiskNow(node=node, as_of=as_of, **row) for row in rows("top_disks", "disks")]
     found.servers += [ServerNow(node=node, as_of=as_of, **row) for row in rows("top_servers", "nfsd", "links")]
+    if server is not None:
+        clients = rows("top_clients", "clients", server=server)
+        known = warehouse.addresses().get(node, {})
+        for row in clients:
+            row |= {"id": row["client"], "client": known.get(row["client"], row["client"])}
+            found.clients.append(ClientNow(node=node, as_of=as_of, server=server, **row))
 
 
 def _us(at: datetime) -> int:

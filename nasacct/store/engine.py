@@ -31,6 +31,8 @@ warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning
 
 #: Errors that the text of a query causes; a damaged file may cause any other.
 _OF_SQL = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
+#: What its errors say when Ctrl-C came while it ran: by itself, and in what it had called.
+_STOPPED = ("Query interrupted", "KeyboardInterrupt")
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,8 +119,12 @@ class DuckEngine:
             assert answer is not None
             for name in tables or {}:
                 cursor.unregister(name)
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
             cursor.close()
+            if any(sign in str(error) for sign in _STOPPED):
+                raise KeyboardInterrupt from None
+            if not isinstance(error, duckdb.Error):
+                raise
             raise EngineError(str(error), of_sql=isinstance(error, _OF_SQL)) from error
         self._idle.append(cursor)
         return answer

@@ -26,7 +26,12 @@ from nasacct.times import iso
 
 HERE = Path(__file__).parent
 CASES = sorted(p.parent.relative_to(HERE) for p in HERE.glob("*/*/expected.csv"))
-TOP_VIEWS = {"top_servers": ["nfsd", "links"], "top_disks": ["disks"], "top_node": ["node"]}
+TOP_VIEWS = {
+    "top_servers": ["nfsd", "links"],
+    "top_clients": ["clients"],
+    "top_disks": ["disks"],
+    "top_node": ["node"],
+}
 
 
 def moment(text):
@@ -60,6 +65,7 @@ def ask(name, warehouse, params):
     until = until or warehouse.newest(TOP_VIEWS[name])
     since = until - timedelta(seconds=params["window_s"])
     span = {"since": since, "until": until, "lo": us(since), "hi": us(until)}
+    span |= {"server": params["server"]} if "server" in params else {}
     return warehouse.query(question(name), span, views=TOP_VIEWS[name], since=since, until=until)
 
 

@@ -1,0 +1,137 @@
+"""What `nasacct top` shows people: each node with its disks above, below its servers, or the clients of one of them."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from nasacct.cli.answer import Column, plain, table
+from nasacct.cli.freshness import behind, is_copy
+from nasacct.errors import NO_INPUT, NasacctError
+from nasacct.times import render
+from nasacct.units import in_bytes, in_bytes_per_s, in_count, in_duration, in_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from rich.console import RenderableType
+
+    from nasacct.config import Config
+    from nasacct.reports.top import ClientNow, NodeNow, ServerNow, Top
+
+DISKS = (
+    Column("device", "DISK"),
+    Column("busy", "BUSY", in_percent),
+    Column("read_bytes_s", "READ", in_bytes_per_s),
+    Column("written_bytes_s", "WRITTEN", in_bytes_per_s),
+    Column("requests_s", "REQUESTS/s", in_count),
+    Column("wait_ms", "WAIT", lambda ms: in_duration(ms / 1000), absent="-"),  # without a request nothing waited
+    Column("queue", "QUEUE", lambda length: f"{length:.1f}"),
+)
+SERVERS = (
+    Column("server", "SERVER"),
+    Column("read_bytes_s", "READ", in_bytes_per_s),
+    Column("written_bytes_s", "WRITTEN", in_bytes_per_s),
+    Column("received_bytes_s", "RECEIVED", in_bytes_per_s),
+    Column("sent_bytes_s", "SENT", in_bytes_per_s),
+    Column("calls_s", "CALLS/s", lambda rate: f"{rate:.1f}" if rate < 99.95 else in_count(rate)),
+)
+CLIENTS = (
+    Column("client", "CLIENT"),
+    Column("received_bytes_s", "RECEIVED", in_bytes_per_s),
+    Column("sent_bytes_s", "SENT", in_bytes_per_s),
+)
+NODE = Column("node", "NODE")
+#: So many disks, the busiest, are shown to people; fewer on a small screen, where each takes a server's line.
+_MOST_DISKS = 8
+#: Lines of a table's head, and of what stands around a node's disks.
+_HEAD, _AROUND = 2, 5
+_NOBODY = "no NFS server was read in this time; `nasacct doctor` says what it finds"
+_NO_CLIENT = "no connection of {} was read in this time: `clients` must be named in sources.enabled"
+
+
+def screen(
+    found: "Top", settings: "Config", *, server: str | None = None, lines: int | None = None, marked: int | None = None
+) -> "RenderableType":
+    """All that was found; on a screen of so many `lines` as much as fits, with the row `marked` in sight.
+
+    The rows are servers, or the clients of one `server`. NasacctError when there is no reading yet.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    if found.as_of is None:
+        raise NasacctError("the store holds no reading yet; wait for the collector's second cycle", NO_INPUT)
+    parts: list[RenderableType] = []
+    several = len(found.nodes) > 1
+    room = lines - _HEAD - len(found.trouble) if lines is not None else None
+    disks = _MOST_DISKS if lines is None else max(min(_MOST_DISKS, (lines - 10) // (3 * len(found.nodes))), 0)
+    for node in found.nodes:
+        late = several or is_copy(settings.root, node.node)
+        shown, used = _node(node, found, settings.tz, late=late, most=disks)
+        parts += shown
+        room = room - used if room is not None else None
+    rows: Sequence[ServerNow | ClientNow] = found.servers if server is None else found.clients
+    begin, end = _window(len(rows), room, marked)
+    columns = SERVERS if server is None else CLIENTS
+    if server is not None:
+        parts += [Text(plain(f"clients of {server}")), Text("")]
+    if rows:
+        shown_rows = [dataclasses.asdict(row) for row in rows[begin:end]]
+        mark = None if marked is None else marked - begin
+        parts.append(table(shown_rows, [NODE, *columns] if several else columns, marked=mark))
+    else:
+        parts.append(Text(_NOBODY if server is None else plain(_NO_CLIENT.format(server))))
+    parts += [*_more(len(rows) - end, "after them"), *(Text(plain(trouble)) for trouble in found.trouble)]
+    return Group(*parts)
+
+
+def _window(count: int, room: int | None, marked: int | None) -> tuple[int, int]:
+    """From which row to which one is shown, so that the marked one is."""
+    if room is None:
+        return 0, count
+    # one line says how many more there are
+    fit = max(room - (room < count), 3)
+    begin = max(min((marked or 0) - fit + 1, count - fit), 0) if marked is not None else 0
+    return begin, min(begin + fit, count)
+
+
+def _node(
+    node: "NodeNow", found: "Top", zone: "ZoneInfo", *, late: bool, most: int
+) -> "tuple[list[RenderableType], int]":
+    """A node's lines and its busiest disks, and how many lines they are."""
+    from rich.text import Text
+
+    disks: list[dict[str, Any]] = [
+        {**dataclasses.asdict(disk), "requests_s": _sum(disk.reads_s, disk.writes_s)}
+        for disk in sorted(found.disks, key=lambda disk: -(disk.busy or 0))
+        if disk.node == node.node
+    ]
+    parts: list[RenderableType] = [Text(_about(node, zone, late=late)), Text("")]
+    if not most:
+        return parts, 3
+    more = _more(len(disks) - most, "less busy")
+    parts += [table(disks[:most], DISKS), *more, Text("")]
+    return parts, min(len(disks), most) + len(more) + _HEAD + 4
+
+
+def _more(number: int, which: str) -> "list[RenderableType]":
+    from rich.text import Text
+
+    return [Text(f"and {in_count(number)} {which}")] if number > 0 else []
+
+
+def _about(node: "NodeNow", zone: "ZoneInfo", *, late: bool) -> str:
+    """One line about a machine, `late`: with the age of its data, one about what is known of its state."""
+    state = [
+        f"load {node.load1:.2f}" if node.load1 is not None else "",
+        f"CPU {in_percent(node.cpu_busy)}" if node.cpu_busy is not None else "",
+        f"waiting for I/O {in_percent(node.io_some)} of the time" if node.io_some is not None else "",
+        f"{in_bytes(node.memory_available_bytes)} memory left" if node.memory_available_bytes is not None else "",
+    ]
+    told = ", ".join(part for part in state if part) or "nothing is known of its load"
+    age = behind(node.as_of) if late else ""
+    return plain(f"{node.node} at {render(node.as_of, zone)}{age}, the last {in_duration(node.window_s)}") + "\n" + told
+
+
+def _sum(*numbers: float | None) -> float | None:
+    return None if None in numbers else sum(n for n in numbers if n is not None)
