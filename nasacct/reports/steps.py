@@ -15,19 +15,28 @@ import pyarrow as pa
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.store.tables import TIME
+from nasacct.store.tree import STEPS
+from nasacct.store.views import EVER
 from nasacct.units import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from nasacct.store.views import Piece
 
 #: More rows than this nobody reads and no terminal holds.
 MOST = 100_000
+#: At whose multiples rows of usage are cut, and which cells do not reach over.
+LEAST_US = min(STEPS.values()) * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: From and to when a step reaches.
 Span = tuple[datetime, datetime]
-#: How rows find their steps.
-_ONE = "(SELECT *, $lo::BIGINT AS lo, $hi::BIGINT AS hi FROM {rows} WHERE t0_us < hi AND (t1_us > lo OR t0_us >= lo))"
-_MANY = "{rows} JOIN steps ON cell = t0_us // $cell_us AND t0_us < hi AND (t1_us > lo OR t0_us >= lo)"
+#: How rows find their steps, and whether they lie in them: in general, and where no edge of a step cuts a cell.
+_ONE = "(SELECT *, $lo::BIGINT AS lo, $hi::BIGINT AS hi FROM {rows}{where})"
+_MANY = "{rows} JOIN steps ON cell = t0_us // $cell_us{where}"
+_REACHES = "t0_us < hi AND (t1_us > lo OR t0_us >= lo)"
+_INSIDE = "t0_us >= lo AND t1_us <= hi AND "
+_WHOLE = "NOT (whole AND (begun_us < lo OR over_us > hi))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +50,24 @@ class Steps:
     spans: pa.Table
     cell_us: int | None = None
 
-    def placed(self, rows: str) -> str:
-        """The SELECT of `rows`, each with lo and hi of the steps that it reaches into; see `params` and `tables`."""
-        return (_ONE if self.cell_us is None else _MANY).format(rows=rows)
+    def placed(self, rows: str, *, fits: bool = False) -> str:
+        """The SELECT of `rows`, each with lo and hi of the steps that it reaches into; see `params` and `tables`.
+
+        `fits`: each row lies in one step.
+        """
+        if self.cell_us is None:
+            return _ONE.format(rows=rows, where="" if fits else f" WHERE {_REACHES}")
+        return _MANY.format(rows=rows, where="" if fits else f" AND {_REACHES}")
+
+    def inside(self, *, fits: bool = False) -> str:
+        """The condition under which a row lies in its step, and with it the row of usage that it is a piece of."""
+        return _WHOLE if fits else _INSIDE + _WHOLE
+
+    def fits(self, pieces: Iterable[Piece]) -> bool:
+        """Whether every row of these pieces lies in one step: none of usage, and no cell, reaches over 5 minutes."""
+        edges = np.concatenate([self.spans.column(name).to_numpy() for name in ("lo", "hi")])
+        aligned = bool(((edges % LEAST_US == 0) | (edges == EVER[1])).all())
+        return aligned and all(edges.min() <= p.since_us and p.until_us <= edges.max() for p in pieces)
 
     @property
     def params(self) -> dict[str, int]:

@@ -155,9 +155,13 @@ def of_steps(
         columns = _columns(told, ("", "_more", "_unknown"))
         return [Question(breakdown.cut(by, divided), params, views, columns, divided.tables)]
 
+    def filled(view: str) -> dict[str, str]:
+        fits = divided.fits(views[view])
+        return {view: divided.placed(view, fits=fits), "inside": divided.inside(fits=fits)}
+
     asked = [
         Question(
-            question(f"usage_{view}", **{view: divided.placed(view)}),
+            question(f"usage_{view}", **filled(view)),
             {name: value for name, value in params.items() if name != "by" or view != "clients"},
             {view: views[view]},
             _columns(names, ("", "_bounds", "_unknown")),

@@ -47,7 +47,7 @@ def ask(name, warehouse, params):
         spans = steps.steps(since, until, steps.length_of(params["step"]), UTC, since, until)
         divided = steps.of_cells(spans, 300_000_000)
         views = tuple(breakdown.views(params["by"]))
-        filled = {view: divided.placed(view) for view in views}
+        filled = {view: divided.placed(view) for view in views} | {"inside": divided.inside()}
         text = breakdown.cut(params["by"], divided) if name == "usage_cut" else question(name, **filled)
         given = {"by": params["by"].replace("client", "server"), "server": None} | divided.params
         given = {key: value for key, value in given.items() if f"${key}" in text}

@@ -1,9 +1,10 @@
 -- What did each client send to each server and receive from it in each step, as far as no edge of a step cuts it?
 -- Parameters: $server (NULL: all).  Views: clients.
--- {clients}: the view with lo and hi of the step in which each part lies, or begins or ends (nasacct/reports/usage.py).
+-- {clients}: the view with lo and hi of the step in which each part lies, or begins or ends; inside: whether it lies in it
+-- (nasacct/reports/steps.py).
 -- Columns: as those of usage_nfsd.sql by server, for M in received_bytes, sent_bytes; client (its id).
 SELECT node, server AS who, client, lo,
-       t0_us >= lo AND t1_us <= hi AND NOT (whole AND (begun_us < lo OR over_us > hi)) AS inside,
+       {inside} AS inside,
        CAST(sum(received_bytes) AS BIGINT) AS received_bytes,
        CAST(sum(received_bytes_bounds) FILTER (NOT whole) AS BIGINT) AS received_bytes_more,
        CAST(sum(received_bytes_unknown) AS BIGINT) AS received_bytes_unknown,
