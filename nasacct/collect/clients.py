@@ -1,8 +1,9 @@
 """The source `clients`: what each client moved over TCP to and from each server, connection by connection.
 
-All connections of servers whose links have moved are listed together once a minute, which finds new ones; between,
-only the known ones are asked, and of no server whose link stands still. A connection that is found late counts from its
-beginning all the same.
+All connections of a server whose link has moved are listed once a minute, which finds new ones; between, only the
+known ones are asked, and of no server whose link stands still. A list walks the kernel's whole table, so a cycle makes
+no more of them than it has time for, first those that have waited longest. A connection that is found late counts from
+its beginning all the same.
 
 One that has come and gone without being listed is known by its end alone: its bytes are added to what such connections
 of this client have moved since the run first saw the server. So thousands of them are one subject, not thousands.
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from nasacct.collect.machine import Listing, Machine, Server
     from nasacct.store.frame import Instant, Rows
 
-#: How often all connections are listed anew.
-LIST_S = 60.0
+#: How often the connections of a server are listed anew, and how old its list may be at most where all are known.
+LIST_NS, OLD_NS = 60 * 10**9, 300 * 10**9
+#: CPU time after which a cycle begins no second list.
+LISTS_NS = 30_000_000
 #: How long last readings wait for a cycle that reads.
 PATIENCE_S = 0.5
 _AWAITED = "it is gone; its last bytes are awaited"
@@ -88,6 +91,8 @@ class Clients:
 
     name = "clients"
     streams = (CLIENTS.name,)
+    #: A listing of all of them is made of lists that may be so old.
+    listed_within_ns = OLD_NS
 
     def __init__(self, admit: Callable[[Subject], int], ids: Callable[[str], str]) -> None:
         self._admit, self._ids = admit, ids
@@ -96,7 +101,6 @@ class Clients:
         self._servers: dict[str, _Server] = {}
         self._ended: set[str] = set()
         self._changes = Changes(CLIENTS)
-        self._listed_ns = 0
         self._patience_s = PATIENCE_S
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
@@ -163,12 +167,12 @@ class Clients:
     def _read(self, machine: Machine, listing: Listing) -> Batch:
         at = machine.now()
         links = self._moved(machine)
-        anew = at.boot_ns - self._listed_ns >= LIST_S * 1e9
         listed: list[Subject] = []
         batch = Batch(self.name, at, listed, complete=listing.complete_at(at))
         read: list[_Live | _Unlisted] = []
         troubled: list[str] = []
-        for server in listing.servers:
+        lists, until = 0, time.thread_time_ns() + LISTS_NS
+        for server in sorted(listing.servers, key=self._waited):
             if server.epoch in self._ended:
                 continue
             known = self._servers.get(server.epoch)
@@ -176,7 +180,7 @@ class Clients:
             try:
                 if known is None:
                     known = self._servers[server.epoch] = _Server(server, machine.connections(server))
-                batch.complete &= self._look(known, at, moved, anew=anew)
+                lists += self._look(known, at, moved, may_list=not lists or time.thread_time_ns() < until)
                 known.trouble = ""
             except OSError as err:
                 batch.complete = False
@@ -184,14 +188,13 @@ class Clients:
                 if known is None:
                     continue
                 known.trouble = str(err)
+            batch.complete &= known.listed_at is not None and at.boot_ns - known.listed_at.boot_ns <= OLD_NS
             read += self._told(known, batch)
             if known.lost:
                 known.lost = False
                 troubled.append(f"{server.name}: ends of connections were lost")
         batch.rows = self._rows(read)
         batch.note = "; ".join([*troubled[:5], *(["..."] if len(troubled) > 5 else [])])
-        if anew:
-            self._listed_ns = at.boot_ns
         if listing.complete:
             there = {server.epoch for server in listing.servers}
             self._ended &= there
@@ -207,13 +210,19 @@ class Clients:
         counters = machine.links()
         return dict(zip(counters.names, map(tuple, counters.values[:, :2].tolist()), strict=True))
 
-    def _look(self, known: _Server, at: Instant, link: _Moved | None, *, anew: bool) -> bool:
-        """Look at one server as far as it is needed; whether all its connections are known now. Raises OSError."""
+    def _waited(self, server: Server) -> int:
+        """When a server was listed last; those that never were come first."""
+        known = self._servers.get(server.epoch)
+        return known.listed_at.boot_ns if known is not None and known.listed_at is not None else 0
+
+    def _look(self, known: _Server, at: Instant, link: _Moved | None, *, may_list: bool) -> bool:
+        """Look at one server as far as it is needed; whether all was listed. Raises OSError."""
         if known.listed_at is not None and link is not None and link == known.listed and not known.trouble:
             # nobody can have come
             known.listed_at = at
-            return True
-        if anew or known.listed_at is None or known.trouble:
+            return False
+        due = known.listed_at is None or known.trouble or at.boot_ns - known.listed_at.boot_ns >= LIST_NS
+        if due and may_list:
             self._list(known, at)
             known.listed = known.looked = link
             return True
@@ -251,7 +260,7 @@ class Clients:
         """Admit a client's connection, or its unlisted ones, which were not there when all were listed last."""
         about: dict[str, str | int | None] = {"address": address}
         if known.listed_at is not None:
-            about |= {"born_ns": known.listed_at.wall_ns, "born_boot_ns": known.listed_at.boot_ns}
+            about["absent_boot_ns"] = known.listed_at.boot_ns
         keys = {"server": known.server.name, "client": self._ids(address)}
         subject = Subject(self.name, keys, f"{known.server.epoch}/{which}", about=about)
         subject.sid = self._admit(subject)

@@ -145,7 +145,11 @@ class Sampler:
             life.sids.append(subject.sid)
             return (life.after, life.since_boot) if self._counted.isdisjoint(life.sids) else (None, None)
         after, born, booted = self._today(subject)
-        if after is not None and born is not None:
+        absent = subject.about.get("absent_boot_ns")
+        if isinstance(absent, int):
+            # its source knows better when it was not there
+            after = born = booted + absent
+        elif after is not None and born is not None:
             # of this boot, and so younger than any listing of an earlier one, whatever the wall clock says
             young = subject.source not in self._listed_here and self.machine.boot_id in subject.epoch
             if born < after - OVERLOOKED_NS and not young:
@@ -168,6 +172,8 @@ class Sampler:
         after = listing.wall_ns if listing else None
         if listing is not None and subject.source in self._listed_here:
             after = booted + listing.boot_ns
+        if after is not None:
+            after -= getattr(self._runner(subject.source).source, "listed_within_ns", 0)
         born, since_boot = subject.about.get("born_ns"), subject.about.get("born_boot_ns")
         if isinstance(since_boot, int):
             born = booted + since_boot

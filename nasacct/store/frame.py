@@ -40,7 +40,8 @@ class Subject:
     for the wall clock may be stepped before anybody asks; None in journals of 0.1.0.
     `bits32` names the measures that this kernel counts in 32 bits beyond those that every kernel does.
     `about` is for people and later joins (pid, cookie, interface, export directory); `born_ns` in it, the wall time
-    at which the epoch began, narrows `after`; so does `born_boot_ns`, the same by CLOCK_BOOTTIME, when it was admitted.
+    at which the epoch began, narrows `after`; so does `born_boot_ns`, the same by CLOCK_BOOTTIME, when it was admitted;
+    `absent_boot_ns`, at which its source knows that it was not there, is `after`.
     """
 
     source: str

@@ -26,7 +26,7 @@ SHORT, SIZE = 2000, 700
 def reading(config, monkeypatch):
     """Collects links and clients; `frames` is what the journal would hold."""
     config = config.model_copy(update={"sources": config.sources.model_copy(update={"enabled": ("links", "clients")})})
-    monkeypatch.setattr(clients, "LIST_S", 2.0)
+    monkeypatch.setattr(clients, "LIST_NS", 2_000_000_000)
     machine, frames = Live(config), []
     begun = machine.now()
     with Collector(config, machine, frames.append) as collector:

@@ -156,6 +156,24 @@ def test_a_stepped_clock_makes_nobody_old(made, step_s):
     assert births(sampler.cycle(NOBODY)) == {"new": today, "nobody knows since when": today}
 
 
+def test_a_source_may_know_better_when_something_was_absent(made):
+    """Also before it has listed everything for the first time, and however long ago that was."""
+    sampler, disks = made()
+    began = sampler.machine.now()
+    disks.about = {"new": {"absent_boot_ns": began.boot_ns - 200 * SECOND}}
+    disks.world = {"new": 3, "nobody knows": 5}
+    assert births(sampler.cycle(NOBODY)) == {"new": began.wall_ns - 200 * SECOND, "nobody knows": None}
+
+
+def test_a_listing_may_be_made_of_older_ones(made):
+    """Something that came meanwhile may not be in it."""
+    sampler, disks = made()
+    disks.listed_within_ns = 300 * SECOND
+    listed = sampler.cycle(NOBODY).batches[0].at.wall_ns
+    disks.world = {"new": 3}
+    assert births(sampler.cycle(NOBODY)) == {"new": listed - 300 * SECOND}
+
+
 def test_a_server_that_nobody_heard_of_is_born_when_it_was(made):
     """Servers are listed anew once a minute; until then a cycle's listing does not know of it."""
     sampler, disks = made()
