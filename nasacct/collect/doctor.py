@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from nasacct.collect import semantics, surroundings
+from nasacct.collect.clients import Clients
 from nasacct.collect.finding import Finding, State
 from nasacct.collect.nfsd import Nfsd
 from nasacct.errors import NasacctError
@@ -18,6 +20,7 @@ from nasacct.units import in_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nasacct.collect.connections import Connection
     from nasacct.collect.machine import Listing, Machine
     from nasacct.config import Config
 
@@ -50,6 +53,7 @@ def examine(config: Config, machine: Machine) -> Iterator[Finding]:
     nfsd = Nfsd(lambda _subject: next(numbers))
     yield _nfsd(nfsd, machine, listing)
     yield _links(machine, listing)
+    yield _clients(config, machine, listing)
     yield _disks(machine)
     yield from _files(machine)
     yield from _counters(nfsd.semantics, machine)
@@ -112,6 +116,34 @@ def _links(machine: Machine, listing: Listing) -> Finding:
             "source", "links", "missing", f"{told}; none is known of {', '.join(without[:5])}", mend, **reads
         )
     return Finding("source", "links", "ok", told, **reads)
+
+
+def _clients(config: Config, machine: Machine, listing: Listing) -> Finding:
+    """Also when they are not collected: then one server is asked whether they could be."""
+    reads = {"reads": "sock_diag in each server's network namespace", "needs": "CAP_SYS_ADMIN, to enter it"}
+    wanted = Clients.name in config.sources.enabled
+    asked = listing.servers if wanted else listing.servers[:1]
+    found: list[Connection] = []
+    failed: dict[str, str] = {}
+    began = time.thread_time_ns()
+    for server in asked:
+        try:
+            with contextlib.closing(machine.connections(server)) as connections:
+                found += connections.all()
+        except OSError as error:
+            failed[server.name] = error.strerror or str(error)
+    took_ms = (time.thread_time_ns() - began) / 1e6
+    some = "".join(f"; {name}: {why}" for name, why in itertools.islice(failed.items(), 3))
+    if not wanted:
+        told = (
+            f"not collected{some}" if some or not asked else f"not collected; a server's are listed in {took_ms:.3g} ms"
+        )
+        return Finding("source", "clients", "note", told, "to know them, name clients in sources.enabled", **reads)
+    clients = len({connection.client for connection in found})
+    told = f"{len(found)} connections of {clients} clients, listed in {took_ms:.3g} CPU-ms{some}"
+    if failed:
+        return Finding("source", "clients", "missing", told, "run it as root, on Linux 4.2 or later", **reads)
+    return Finding("source", "clients", "ok", told, **reads)
 
 
 def _disks(machine: Machine) -> Finding:

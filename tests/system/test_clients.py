@@ -11,6 +11,7 @@ from spaces import eventually
 from nasacct.collect import clients, namespaces
 from nasacct.collect.collector import Collector
 from nasacct.collect.connections import PORT
+from nasacct.collect.doctor import examine
 from nasacct.collect.live import Live
 from nasacct.store.journal_frames import Journal, Origin
 from nasacct.store.journal_readings import of_journal
@@ -151,3 +152,20 @@ def test_a_namespace_that_goes_is_not_kept(reading, world, space):
         one.close()
     eventually(lambda: collector.changed() or space.gone(), within_s=20)
     assert sum(row["received_bytes"] for row in rows("clients")) == 4321
+
+
+def test_doctor_says_who_is_connected(config, space):
+    """Of every server where the source is on; else whether it could be."""
+    listener = namespaces.inside(space.path, lambda: socket.create_server((space.address, PORT)))
+    with listener, connect(space, CLIENTS_OF[0]), connect(space, CLIENTS_OF[1]), connect(space, CLIENTS_OF[1]):
+        machine = Live(config)
+        try:
+            (off,) = (found for found in examine(config, machine) if found.name == "clients")
+            on = config.model_copy(update={"sources": config.sources.model_copy(update={"enabled": ("clients",)})})
+            (told,) = (found for found in examine(on, machine) if found.name == "clients")
+        finally:
+            machine.close()
+    assert (off.state, off.mend) == ("note", "to know them, name clients in sources.enabled")
+    assert off.found.startswith("not collected; a server's are listed in ")
+    assert told.state == "ok"
+    assert told.found.startswith("3 connections of 2 clients, listed in ")

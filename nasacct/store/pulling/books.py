@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasacct.store import addresses
@@ -14,6 +12,7 @@ from nasacct.store.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from nasacct.store.pulling.remote import Listing, Remote
 
@@ -37,9 +36,7 @@ class Books:
         if not changed:
             return
         source = self._remote.source
-        with tempfile.TemporaryDirectory() as name:
-            fetched = Path(name)
-            self._remote.fetch([f"node={node}/{addresses.FILE}" for node in changed], fetched)
+        with self._remote.brought([f"node={node}/{addresses.FILE}" for node in changed]) as fetched:
             for node, stamp in changed.items():
                 tree = Tree(fetched, node).folder
                 try:

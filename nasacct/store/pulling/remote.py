@@ -6,12 +6,14 @@ transfer appends to what is here already: killed anywhere, the next one goes on 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from nasacct.config.tables import NODE_NAME
@@ -19,8 +21,7 @@ from nasacct.errors import IO, NO_INPUT, PERMISSION, UNAVAILABLE, USAGE, Nasacct
 from nasacct.store import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterator
     from threading import Event
 
 #: A dead host ends the connection instead of holding it for ever, and nobody is asked for a password.
@@ -183,6 +184,13 @@ class Remote:
         options += [f"--bwlimit={max(limit // 1024, 1)}"] if limit else []
         listed = b"".join(os.fsencode(path) + b"\0" for path in paths)
         self._run([*options, self._base, f"{into}/"], listed, meanwhile, every_s)
+
+    @contextlib.contextmanager
+    def brought(self, paths: Collection[str]) -> Iterator[Path]:
+        """A folder with these files as they are there, those that exist; it goes with the `with` block."""
+        with tempfile.TemporaryDirectory() as name:
+            self.fetch(paths, Path(name))
+            yield Path(name)
 
     def _run(
         self, arguments: list[str], given: bytes = b"", meanwhile: Callable[[], None] | None = None, every_s: float = 10

@@ -16,7 +16,6 @@ A round lists the source, fetches what is new, lets it in, and then looks after 
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -123,9 +122,8 @@ class Pull:
         if there.stamp is None:
             raise NasacctError(f"{self.remote.source} holds no store; check the path behind the colon", NO_INPUT)
         if there.stamp != self._stamp:
-            with tempfile.TemporaryDirectory() as folder:
-                self.remote.fetch([STORE], Path(folder))
-                store_root.version(Path(folder), self.remote.source)
+            with self.remote.brought([STORE]) as folder:
+                store_root.version(folder, self.remote.source)
             self._stamp = there.stamp
         nodes = {file.node for file in there.files}
         if self.node is not None:
