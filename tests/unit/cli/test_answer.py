@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nasacct.cli.answer import Column, Form, cell, form, in_csv, in_json, plain, show
+from nasacct.cli import answer
+from nasacct.cli.answer import Column, Form, cell, form, in_csv, in_json, plain, show, table
 from nasacct.errors import NasacctError
 from nasacct.units import in_bytes
 
@@ -104,3 +105,23 @@ def test_two_forms_at_once_are_refused():
     assert form(as_json=False, as_csv=True) is Form.CSV
     with pytest.raises(NasacctError):
         form(as_json=True, as_csv=True)
+
+
+@pytest.mark.parametrize("width", [30, 80])
+def test_a_long_table_looks_like_a_short_one(capsys, monkeypatch, width):
+    """It is drawn by other means unless it must be folded; wide characters take two places."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    columns = [*COLUMNS, Column("note", "NOTE", absent="")]
+    rows = [
+        row(name, 10**n, 10**n, note=note) for n, (name, note) in enumerate([("a", None), ("文字", "x"), ("c", "y")])
+    ]
+    show(rows, columns, Form.TABLE, "three rows")
+    by_rich = capsys.readouterr().out
+    monkeypatch.setattr(answer, "_MANY", 2)
+    used = []
+    monkeypatch.setattr(answer, "table", lambda *given: used.append(given) or table(*given))
+    show(rows, columns, Form.TABLE, "three rows")
+    assert capsys.readouterr().out == by_rich
+    assert used == []
+    show([row("long-name-" * 4, 1, 1), *rows], columns, Form.TABLE)
+    assert bool(used) == (width == 30)
