@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from nasacct.reports.top import Sort, Top
 
 EXAMPLES = {
-    "nasacct top": "watch, until q; Enter shows the clients of a server",
-    "nasacct top --once --server 103": "one look, with the clients of a server instead of all servers",
+    "nasacct top": "watch, until q; Enter shows the clients and operations of a server",
+    "nasacct top --once --server 103": "one look, with the clients and operations of one server",
     "nasacct top --once --sort calls": "one look, the busiest by calls first",
     "nasacct top --once --json": "the same for a program: nodes, disks, servers",
 }
@@ -47,7 +47,8 @@ def top(
     ] = "60s",
     every: Annotated[str, typer.Option("--every", metavar="LENGTH", help="Look again after so long.")] = "5s",
     server: Annotated[
-        str | None, typer.Option("--server", metavar="NAME", help="The clients of this server instead of all servers.")
+        str | None,
+        typer.Option("--server", metavar="NAME", help="Clients and operations of this server instead of all servers."),
     ] = None,
     node: Annotated[str | None, typer.Option("--node", metavar="NAME", help="Only this node.")] = None,
     root: Root = None,
@@ -60,7 +61,7 @@ def top(
     "Now" is the newest reading in the store: of a replayed recording, its last minute.
 
     On a terminal, b r w c n sort by bytes, read, written, calls, name; Up and Down choose a server, Enter shows its
-    clients, Esc goes back to the servers, and q ends it.
+    clients and operations, Esc goes back to the servers, and q ends it.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     window_s, every_s = span(window, "--window", least=1) or 60.0, span(every, "--every", least=1) or 5.0
@@ -97,7 +98,7 @@ def _as_json(found: "Top", server: str | None) -> dict[str, Any]:
         "as_of": values({"as_of": found.as_of})["as_of"],
         **{
             name: [values(dataclasses.asdict(row)) for row in getattr(found, name)]
-            for name in ("nodes", "disks", "servers", *(() if server is None else ("clients",)))
+            for name in ("nodes", "disks", "servers", *(() if server is None else ("clients", "operations")))
         },
         "trouble": found.trouble,
     }

@@ -27,13 +27,19 @@ DISKS = (
     Column("wait_ms", "WAIT", lambda ms: in_duration(ms / 1000), absent="-"),  # without a request nothing waited
     Column("queue", "QUEUE", lambda length: f"{length:.1f}"),
 )
+
+
+def _rate(per_s: float) -> str:
+    return f"{per_s:.1f}" if per_s < 99.95 else in_count(per_s)
+
+
 SERVERS = (
     Column("server", "SERVER"),
     Column("read_bytes_s", "READ", in_bytes_per_s),
     Column("written_bytes_s", "WRITTEN", in_bytes_per_s),
     Column("received_bytes_s", "RECEIVED", in_bytes_per_s),
     Column("sent_bytes_s", "SENT", in_bytes_per_s),
-    Column("calls_s", "CALLS/s", lambda rate: f"{rate:.1f}" if rate < 99.95 else in_count(rate)),
+    Column("calls_s", "CALLS/s", _rate),
 )
 CLIENTS = (
     Column("client", "CLIENT"),
@@ -43,8 +49,9 @@ CLIENTS = (
 NODE = Column("node", "NODE")
 #: So many disks, the busiest, are shown to people; fewer on a small screen, where each takes a server's line.
 _MOST_DISKS = 8
-#: Lines of a table's head, and of what stands around a node's disks.
-_HEAD, _AROUND = 2, 5
+#: Lines of a table's head, and columns of a line.
+_HEAD = 2
+_LINE = 80
 _NOBODY = "no NFS server was read in this time; `nasacct doctor` says what it finds"
 _NO_CLIENT = "no connection of {} was read in this time: `clients` must be named in sources.enabled"
 
@@ -63,7 +70,7 @@ def screen(
         raise NasacctError("the store holds no reading yet; wait for the collector's second cycle", NO_INPUT)
     parts: list[RenderableType] = []
     several = len(found.nodes) > 1
-    room = lines - _HEAD - len(found.trouble) if lines is not None else None
+    room = lines - _HEAD - len(found.trouble) - (0 if server is None else 3) if lines is not None else None
     disks = _MOST_DISKS if lines is None else max(min(_MOST_DISKS, (lines - 10) // (3 * len(found.nodes))), 0)
     for node in found.nodes:
         late = several or is_copy(settings.root, node.node)
@@ -74,7 +81,7 @@ def screen(
     begin, end = _window(len(rows), room, marked)
     columns = SERVERS if server is None else CLIENTS
     if server is not None:
-        parts += [Text(plain(f"clients of {server}")), Text("")]
+        parts += [Text(plain(f"clients of {server}")), Text(_operations(found)), Text("")]
     if rows:
         shown_rows = [dataclasses.asdict(row) for row in rows[begin:end]]
         mark = None if marked is None else marked - begin
@@ -83,6 +90,18 @@ def screen(
         parts.append(Text(_NOBODY if server is None else plain(_NO_CLIENT.format(server))))
     parts += [*_more(len(rows) - end, "after them"), *(Text(plain(trouble)) for trouble in found.trouble)]
     return Group(*parts)
+
+
+def _operations(found: "Top") -> str:
+    """The most frequent operations, as far as a line of 80 columns has room for them."""
+    told = "operations: none were read"
+    for i, one in enumerate(found.operations):
+        longer = f"{told}, " if i else "operations: "
+        longer += f"{one.operation} {_rate(one.operations_s)}/s"
+        if len(longer) > _LINE:
+            break
+        told = longer
+    return plain(told)
 
 
 def _window(count: int, room: int | None, marked: int | None) -> tuple[int, int]:

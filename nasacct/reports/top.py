@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nasacct.reports.questions import question
 from nasacct.store.journal_ring import RING
+from nasacct.store.schema import OPS
 from nasacct.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ class ClientNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationNow:
+    """One NFSv4 operation of a server, and how often it is done."""
+
+    node: str
+    as_of: datetime
+    server: str
+    operation: str
+    operations_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskNow:
     """One disk: `busy` 0..1, rates per second, mean `wait_ms` of a request, `queue` mean requests in flight."""
 
@@ -105,13 +117,14 @@ class NodeNow:
 class Top:
     """Nodes by name, disks by node and name, servers as asked; `trouble` is what could not be read, in sentences.
 
-    `clients` are those of the server that was asked for.
+    `clients` are those of the server that was asked for, `operations` its own, the most frequent first.
     """
 
     nodes: list[NodeNow] = field(default_factory=list)
     disks: list[DiskNow] = field(default_factory=list)
     servers: list[ServerNow] = field(default_factory=list)
     clients: list[ClientNow] = field(default_factory=list)
+    operations: list[OperationNow] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
 
     @property
@@ -158,10 +171,13 @@ def _ask_node(
     warehouse: Warehouse, node: str, as_of: datetime, window_s: float, server: str | None, found: Top
 ) -> None:
     since = as_of - timedelta(seconds=window_s)
-    span = {"since": since, "until": as_of, "lo": _us(since), "hi": _us(as_of)}
+    lo, hi = _us(since), _us(as_of)
+    span = {"since": since, "until": as_of, "lo": lo, "hi": hi}
 
     def rows(name: str, *views: str, **more: str) -> list[dict[str, Any]]:
-        answer = warehouse.query(question(name), span | more, views=views, since=since, until=as_of).to_pylist()
+        text = question(name)
+        given = {key: value for key, value in (span | more).items() if f"${key}" in text}
+        answer = warehouse.query(text, given, views=views, since=since, until=as_of).to_pylist()
         found.trouble += [t for t in warehouse.trouble if t not in found.trouble]
         return answer
 
@@ -175,6 +191,23 @@ def _ask_node(
         for row in clients:
             row |= {"id": row["client"], "client": known.get(row["client"], row["client"])}
             found.clients.append(ClientNow(node=node, as_of=as_of, server=server, **row))
+        rates = _rates(rows("top_operations", "ops", server=server), lo, hi)
+        found.operations += [
+            OperationNow(node=node, as_of=as_of, server=server, operation=name, operations_s=rate)
+            for name, rate in sorted(rates.items(), key=lambda item: (-item[1], item[0]))
+        ]
+
+
+def _rates(rows: list[dict[str, Any]], lo: int, hi: int) -> dict[str, float]:
+    """Per second, of every operation that was done, as sql/top_servers.sql counts servers' rates."""
+    sums: dict[str, float] = {}
+    for row in rows:
+        begin, end = row["t0_us"], row["t1_us"]
+        share = (min(end, hi) - max(begin, lo)) / (end - begin) if end > begin else 1.0
+        for operation in OPS.usage:
+            sums[operation.name] = sums.get(operation.name, 0.0) + (row[operation.name] or 0) * share
+    length_s = max(hi - max(min((row["t0_us"] for row in rows), default=lo), lo), 1) / 1e6
+    return {name: total / length_s for name, total in sums.items() if total}
 
 
 def _us(at: datetime) -> int:

@@ -29,6 +29,7 @@ CASES = sorted(p.parent.relative_to(HERE) for p in HERE.glob("*/*/expected.csv")
 TOP_VIEWS = {
     "top_servers": ["nfsd", "links"],
     "top_clients": ["clients"],
+    "top_operations": ["ops"],
     "top_disks": ["disks"],
     "top_node": ["node"],
 }
@@ -66,6 +67,7 @@ def ask(name, warehouse, params):
     since = until - timedelta(seconds=params["window_s"])
     span = {"since": since, "until": until, "lo": us(since), "hi": us(until)}
     span |= {"server": params["server"]} if "server" in params else {}
+    span = {key: value for key, value in span.items() if f"${key}" in question(name)}
     return warehouse.query(question(name), span, views=TOP_VIEWS[name], since=since, until=until)
 
 

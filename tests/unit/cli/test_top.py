@@ -63,6 +63,8 @@ def busy(tmp_path):
                 *(f"nfsd server=srv{n:02} read_bytes 0+{1000 - n}x6" for n in range(40)),
                 *(f"disks disk=wwn{n} device=sd{chr(97 + n)} ms_io 0+{100 * n}x6" for n in range(11)),
                 "clients server=srv00 client=c1 received_bytes 0+10000x6",
+                "ops server=srv00 read 0+500x6",
+                "ops server=srv00 getattr 0+3000x6",
                 "clients server=srv00 client=c2 sent_bytes 0+90x6",
             ]
         ),
@@ -100,6 +102,7 @@ def test_keys_sort_and_lead_from_a_server_to_its_clients_and_back(busy):
             ["c1", "1.00", "kB/s", "0", "B/s"],
             ["c2", "0", "B/s", "9", "B/s"],
         ]
+        assert "operations: getattr 300/s, read 50.0/s" in lines
         assert "Esc back" in "".join(lines)
         terminal.press(b"\x1b")
         terminal.until(lambda t: any(line.startswith("srv05") for line in t.lines))
@@ -118,5 +121,6 @@ def test_clients_of_one_server_are_shown_once(nasacct, busy):
         ("c1", "srv00", 1000),
         ("c2", "srv00", 0),
     ]
+    assert [(o["operation"], o["operations_s"]) for o in found["operations"]] == [("getattr", 300), ("read", 50)]
     rows = list(csv.DictReader(io.StringIO(nasacct(*asked, "srv00", "--csv").stdout)))
     assert [row["client"] for row in rows] == ["c1", "c2"]
