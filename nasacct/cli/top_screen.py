@@ -81,7 +81,7 @@ def screen(
     begin, end = _window(len(rows), room, marked)
     columns = SERVERS if server is None else CLIENTS
     if server is not None:
-        parts += [Text(plain(f"clients of {server}")), Text(_operations(found)), Text("")]
+        parts += [Text(plain(f"server {server}")), Text(_operations(found)), Text("")]
     if rows:
         shown_rows = [dataclasses.asdict(row) for row in rows[begin:end]]
         mark = None if marked is None else marked - begin
@@ -94,9 +94,9 @@ def screen(
 
 def _operations(found: "Top") -> str:
     """The most frequent operations, as far as a line of 80 columns has room for them."""
-    told = "operations: none were read"
+    told = "NFSv4 operations: none"
     for i, one in enumerate(found.operations):
-        longer = f"{told}, " if i else "operations: "
+        longer = f"{told}, " if i else "NFSv4 operations: "
         longer += f"{one.operation} {_rate(one.operations_s)}/s"
         if len(longer) > _LINE:
             break

@@ -97,12 +97,12 @@ def test_keys_sort_and_lead_from_a_server_to_its_clients_and_back(busy):
         terminal.press(b"b?\x1b[5~\x1b[B\x1b[B\x1b[A")
         terminal.until(lambda t: t.marked and t.marked[0].startswith("srv00"))
         terminal.press(b"\r")
-        lines = terminal.until(lambda t: "clients of srv00" in t.lines)
+        lines = terminal.until(lambda t: "server srv00" in t.lines)
         assert [line.split() for line in lines if line.startswith("c")][1:] == [
             ["c1", "1.00", "kB/s", "0", "B/s"],
             ["c2", "0", "B/s", "9", "B/s"],
         ]
-        assert "operations: getattr 300/s, read 50.0/s" in lines
+        assert "NFSv4 operations: getattr 300/s, read 50.0/s" in lines
         assert "Esc back" in "".join(lines)
         terminal.press(b"\x1b")
         terminal.until(lambda t: any(line.startswith("srv05") for line in t.lines))
@@ -114,7 +114,7 @@ def test_keys_sort_and_lead_from_a_server_to_its_clients_and_back(busy):
 def test_clients_of_one_server_are_shown_once(nasacct, busy):
     """As a table, as CSV, as JSON; of a server without any it is said why."""
     asked = ("top", "--root", busy, "--once", "--server")
-    assert "clients of srv00" in nasacct(*asked, "srv00").stdout
+    assert "server srv00" in nasacct(*asked, "srv00").stdout
     assert "no connection of srv01 was read" in nasacct(*asked, "srv01").stdout
     found = json.loads(nasacct(*asked, "srv00", "--json").stdout)
     assert [(c["client"], c["server"], c["received_bytes_s"]) for c in found["clients"]] == [
