@@ -140,7 +140,7 @@ class _Keys:
             if not ready:
                 return ""
             data = os.read(sys.stdin.fileno(), 1024) if self._told not in ready else b""
-            if data.endswith(b"\x1b") and select.select(self._asked, [], [], _SPLIT_S)[0]:
+            if data.endswith(b"\x1b") and select.select([sys.stdin], [], [], _SPLIT_S)[0]:
                 data += os.read(sys.stdin.fileno(), 1024)
             # at the input's end nobody can press anything any more
             self._pressed = _ONE.findall(data) if data else [b"q"]
