@@ -26,12 +26,22 @@ _SUFFIX, _JOURNAL = ".head", ".journal"
 
 
 def keep_head(folder: Path, found: Journal, following: Journal) -> None:
-    """Copy the head of the `following` file, if it will be needed to say how far `found` counts. OSError."""
+    """Copy the head of the `following` file, if it will be needed to say how far `found` counts. OSError.
+
+    If `found` is bridged itself, what stands for its head is written down too: the file before may have been counted
+    long ago, and may have to be counted again when this one has been put aside.
+    """
     repeated = bool(found.frames) and found.origin.run == following.origin.run
     repeated = repeated and found.frames[-1].seq >= following.first_seq
+    if found.broken:
+        _write(folder, found)
     if found.broken or found.trouble or repeated or following.broken:
-        head = journal.encode_head(following.origin, following.first_seq, following.at, following.carry)
-        store_root.write_atomically((folder / following.name).with_suffix(_SUFFIX), head)
+        _write(folder, following)
+
+
+def _write(folder: Path, of: Journal) -> None:
+    head = journal.encode_head(of.origin, of.first_seq, of.at, of.carry)
+    store_root.write_atomically((folder / of.name).with_suffix(_SUFFIX), head)
 
 
 def head_of(path: Path) -> Journal | None:

@@ -116,6 +116,14 @@ class Stage:
         """What the journals of the run that ended hold is all that is left of it."""
         self.run = None
         self.trace()
+        if not any(self.host_epoch in epochs for epochs in self.traced.values()):
+            # the first reading of it was never written down: the next run's first one is the beginning
+            self.host_from.pop(self.host.boot_id, None)
+
+    @property
+    def host_epoch(self) -> str:
+        """What counts the whole host in this boot."""
+        return f"{self.host.boot_id}/nfsd"
 
     def trace(self) -> None:
         """What the files hold that are there now; what was kept of earlier ones stays known."""

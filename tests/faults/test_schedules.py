@@ -59,6 +59,24 @@ FIRST_SERVER = [("read", 1, 0)] * 5 + [("overtake", 0, "told")]
 MORE_THAN_A_LINK = [("lose_cycles", 299, 100), ("lose_power", 0, 0, 0.3, 0)]
 #: A server comes while the collector is stopped between listing the servers and reading them.
 STOPPED_WITH_A_LISTING = [("read", 2, 0), ("stand_still", 0, 299, 100), ("read", 2, 100)]
+#: The only run that read a host-wide kernel's first server was killed before that was written down.
+FIRST_READING_LOST = [*[("read", 1, 0)] * 3, ("read", 3, 0), ("overtake", 1, "told"), ("kill", 0, 6, 15_000, 14)]
+#: A file is bridged and put aside long after the one before it was kept, readings of which rot then.
+ROT_BEFORE_A_BRIDGE = [
+    ("hang_disk", 12, 357),
+    ("keep", False, False),
+    *[("read", 1, 0)] * 2,
+    ("read", 2, 0),
+    ("read", 3, 0),
+    ("read", 1, 384),
+    ("hang_disk", 2, 109),
+    ("damage", 0, 4492, False),
+    ("read", 4, 336),
+    ("read", 3, 551),
+    ("keep", False, False),
+    ("die_young", 3, 900, 9998),
+    *[("flip_segment", 54, 1249)] * 2,
+]
 #: A server's end is told after minutes without a cycle, in which another one came that nobody heard of.
 LATE_END = [
     ("several_lives", 0, "told", 2, 0),
@@ -86,6 +104,8 @@ def _tally(record_property):
 @example(schedule=Schedule(host_wide=False, servers=3, history=0, seconds=0, minutes=1, steps=LATE_SUSPENDED))
 @example(schedule=Schedule(host_wide=True, servers=3, history=0, seconds=0, minutes=1, steps=MORE_THAN_A_LINK))
 @example(schedule=Schedule(host_wide=False, servers=2, history=0, seconds=0, minutes=1, steps=STOPPED_WITH_A_LISTING))
+@example(schedule=Schedule(host_wide=True, servers=0, history=0, seconds=0, minutes=1, steps=FIRST_READING_LOST))
+@example(schedule=Schedule(host_wide=False, servers=1, history=0, seconds=0, minutes=1, steps=ROT_BEFORE_A_BRIDGE))
 def test_the_truth_lies_within_what_is_stated(schedule):
     """At every level, whatever is lost, killed, restarted, stepped, merged and deleted."""
     play(schedule)

@@ -4,6 +4,7 @@ import shutil
 
 import pyarrow as pa
 import pytest
+from journals import Recorder
 from stores import GO, STAY, at, bigger, faults, record, rewrite, segment
 
 from nasacct.store import journal
@@ -187,6 +188,32 @@ def test_a_damaged_journal_file_is_bridged_by_the_keeper(tmp_path):
     assert faults(store) == [("quarantine", path.name)]
     rows = Warehouse(store).query("SELECT sum(read_bytes)::BIGINT AS m FROM nfsd", views=["nfsd"]).to_pylist()
     assert rows[0]["m"]
+
+
+@pytest.mark.parametrize("kind", ["usage", "readings"])
+def test_what_stood_before_a_bridged_file_is_made_again_as_it_was(tmp_path, kind):
+    """Though it was kept before the next file rotted, and that one has been put aside: nothing counts twice."""
+    store = tmp_path / "store"
+    recorder = Recorder(store)
+    server = recorder.thing("nfsd", server="srv1")
+    tree = Tree(store, "nas1")
+    for n in range(40):
+        if n and n % 10 == 0:
+            recorder.rotate()
+        if n in (15, 35):
+            assert keep(tree, 0, STAY) == 0
+        if n == 25:
+            path = journal.files(tree.journal)[1]
+            path.write_bytes(b"NASJ1\n")
+        recorder.cycle({server: {"read_bytes": 1000 * n}})
+    before = answers(store)
+    flip(segment(store, kind))
+    mended(store)
+    assert {kind for kind, _ in faults(store)} == {"quarantine"}
+    after = answers(store)
+    assert after["nfsd"] == before["nfsd"]
+    # several rollups of one cell add up
+    assert {sum(row["read_bytes"] for row in rows) for rows in after.values()} == {39_000}
 
 
 def test_duplicated_segments_are_mended(made, store):
