@@ -53,6 +53,11 @@ class Column:
     absent: str = UNKNOWN
     left: bool = False
 
+    @property
+    def stands_left(self) -> bool:
+        """Whether its cells stand to the left."""
+        return self.left or self.write is None
+
 
 def form(*, as_json: bool, as_csv: bool) -> Form:
     """The form that --json and --csv ask for; NasacctError for both."""
@@ -116,8 +121,7 @@ def table(rows: Sequence[Row], columns: Sequence[Column], *, marked: int | None 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         # too narrow a terminal folds a cell between words: no number is ever cut
-        left = column.left or column.write is None
-        made.add_column(column.title, justify="left" if left else "right", overflow="fold")
+        made.add_column(column.title, justify="left" if column.stands_left else "right", overflow="fold")
     for i, row in enumerate(rows):
         made.add_row(*(Text(cell(row, column)) for column in columns), style="reverse" if i == marked else None)
     return made
@@ -135,9 +139,8 @@ def _lines(rows: Sequence[Row], columns: Sequence[Column], width: int) -> list[s
         return None
     padded = []
     for column, texts, each, most in zip(columns, shown, lengths, widths, strict=True):
-        left = column.left or column.write is None
         spaces = [" " * (most - length) for length in each]
-        padded.append([t + s if left else s + t for t, s in zip(texts, spaces, strict=True)])
+        padded.append([t + s if column.stands_left else s + t for t, s in zip(texts, spaces, strict=True)])
     head, *body = ("  ".join(texts) for texts in zip(*padded, strict=True))
     return [head, "─" * whole, *body]
 

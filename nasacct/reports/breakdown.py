@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.reports.questions import question
+from nasacct.reports.sums import column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ def by_client(sums: pa.Table, measures: Sequence[str]) -> pa.Table:
     both = links.join(_summed(clients, ("node", "who", "lo"), names), ["node", "who", "lo"], right_suffix="_of_clients")
     found: dict[str, Any] = {name: both.column(name) for name in ("node", "who", "lo")}
     for m in measures:
-        link, unknown = _of(both, m), _of(both, f"{m}_unknown")
+        link, unknown = column(both, m), column(both, f"{m}_unknown")
         moved, more, endless = (_known(both, f"{m}{kind}_of_clients") for kind in ("", "_more", "_unknown"))
         least = pc.subtract(pc.subtract(link, moved), more)
         least = pc.if_else(pc.greater(endless, pa.scalar(0)), pa.scalar(0), least)
@@ -93,10 +94,6 @@ def _summed(table: pa.Table, keys: Sequence[str], names: Sequence[str]) -> pa.Ta
     return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
 
 
-def _of(table: pa.Table, name: str) -> Any:
-    return table.column(name)
-
-
 def _known(table: pa.Table, name: str) -> Any:
     """The column, 0 where it has nothing."""
-    return pc.fill_null(_of(table, name), 0)
+    return pc.fill_null(column(table, name), 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from nasacct.reports.steps import LEAST_US
 from nasacct.store.compaction import SETTLED_S
 from nasacct.store.tree import STEPS
 from nasacct.store.views import CUT, EVER, Piece
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 #: The cells from the longest to the shortest, by the suffix of their view: µs; rows of usage have no suffix.
 LENGTHS = {f"_{name}": seconds * 1_000_000 for name, seconds in sorted(STEPS.items(), key=lambda item: -item[1])}
-_LEAST = LENGTHS["_5m"]
 #: A question over less than this is asked of usage itself.
 SHORT_US = LENGTHS["_1d"]
 
@@ -37,7 +37,7 @@ def of(warehouse: Warehouse, names: Sequence[str], length_us: int, lo: int, hi: 
     day: its rows are found in a day's file sooner than its 5 minutes in a month's.
     """
     level = next((s for s, length in LENGTHS.items() if length_us % length == 0), "")
-    if not level or length_us == _LEAST:
+    if not level or length_us == LEAST_US:
         return _pieces(warehouse, names, [("", lo, hi)])
     length = LENGTHS[level]
     # a little of the last day that is summed is in what is not
@@ -62,7 +62,7 @@ def stepped(
     fit = (s for s, length in LENGTHS.items() if length < SHORT_US and all(e % length == 0 for e in found))
     level = next(fit, "")
     lo, hi = (found[0], found[-1]) if found else EVER
-    return _pieces(warehouse, names, [(level, lo, hi)], found), LENGTHS.get(level, _LEAST)
+    return _pieces(warehouse, names, [(level, lo, hi)], found), LENGTHS.get(level, LEAST_US)
 
 
 def _ladder(lo: int, hi: int) -> list[tuple[str, int, int]]:
@@ -70,7 +70,7 @@ def _ladder(lo: int, hi: int) -> list[tuple[str, int, int]]:
     levels = list(LENGTHS)
     up = [-(-lo // length) * length for length in LENGTHS.values()]
     down = [hi if hi == EVER[1] else hi // length * length for length in LENGTHS.values()]
-    edges = [lo // _LEAST * _LEAST, *reversed(up), *down, hi]
+    edges = [lo // LEAST_US * LEAST_US, *reversed(up), *down, hi]
     between_them = ["", *reversed(levels), *levels[1:], ""]
     return [
         (at, since, until) for at, (since, until) in zip(between_them, pairwise(edges), strict=True) if since < until
@@ -85,20 +85,20 @@ def _pieces(
     But for those that one of the `edges` cuts, if their rows are kept for ever because something changed hands there.
     """
     kept = warehouse.usage_since(names)
-    cut = {at // _LEAST * _LEAST for at in edges if at % _LEAST and at < kept}
+    cut = {at // LEAST_US * LEAST_US for at in edges if at % LEAST_US and at < kept}
     return {name: list(_of(name, spans, kept, warehouse.kept_around(name, cut))) for name in names}
 
 
 def _of(name: str, spans: list[tuple[str, int, int]], kept: int, around: Sequence[int]) -> Iterator[Piece]:
     """The spans of one view, usage of which is `kept` from then on, and before in the 5 minutes `around` cuts."""
     for level, since, until in spans:
-        begin = since // _LEAST * _LEAST
+        begin = since // LEAST_US * LEAST_US
         while not level and begin < min(kept, until):
             cell = next((cell for cell in around if cell >= begin), EVER[1])
             if cell > begin:
                 yield Piece(f"{name}_5m", begin, min(cell, kept, until))
             if cell < min(kept, until):
-                yield Piece(f"{name}_{CUT}", cell, min(cell + _LEAST, until))
-            begin = min(cell + _LEAST, kept)
+                yield Piece(f"{name}_{CUT}", cell, min(cell + LEAST_US, until))
+            begin = min(cell + LEAST_US, kept)
         if begin < until:
             yield Piece(name + level, begin, until)

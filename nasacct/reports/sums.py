@@ -43,10 +43,10 @@ def judged(sums: pa.Table, spans: pa.Table, measures: Sequence[str]) -> pa.Table
     (exact, bounded, unknown); quality (the worst of them). Ordered by from, node and who.
     """
     rows = _every_step(sums, spans)
-    found = {name: _column(rows, name) for name in ("node", "who", "from", "to")}
+    found = {name: column(rows, name) for name in ("node", "who", "from", "to")}
     doubts = []
     for name in measures:
-        m, more, unknown = (_column(rows, f"{name}{kind}") for kind in ("", "_more", "_unknown"))
+        m, more, unknown = (column(rows, f"{name}{kind}") for kind in ("", "_more", "_unknown"))
         more = pc.fill_null(more, 0)
         known: Any = pc.fill_null(pc.equal(unknown, pa.scalar(0)), pa.scalar(value=False))
         more_than: Any = pc.greater(more, pa.scalar(0))
@@ -60,7 +60,8 @@ def judged(sums: pa.Table, spans: pa.Table, measures: Sequence[str]) -> pa.Table
     return pa.table(found)
 
 
-def _column(table: pa.Table, name: str) -> Any:
+def column(table: pa.Table, name: str) -> Any:
+    """The table's column, for which pyarrow's stubs know no arithmetic."""
     return table.column(name)
 
 
