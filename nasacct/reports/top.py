@@ -175,9 +175,7 @@ def _ask_node(
     span = {"since": since, "until": as_of, "lo": lo, "hi": hi}
 
     def rows(name: str, *views: str, **more: str) -> list[dict[str, Any]]:
-        text = question(name)
-        given = {key: value for key, value in (span | more).items() if f"${key}" in text}
-        answer = warehouse.query(text, given, views=views, since=since, until=as_of).to_pylist()
+        answer = warehouse.query(question(name), span | more, views=views, since=since, until=as_of).to_pylist()
         found.trouble += [t for t in warehouse.trouble if t not in found.trouble]
         return answer
 

@@ -162,7 +162,7 @@ def of_steps(
     asked = [
         Question(
             question(f"usage_{view}", **filled(view)),
-            {name: value for name, value in params.items() if name != "by" or view != "clients"},
+            params,
             {view: views[view]},
             _columns(names, ("", "_bounds", "_unknown")),
             divided.tables,

@@ -26,6 +26,8 @@ except ImportError:
 
 #: The comments before a query, and the word that begins its own views.
 _BEGIN = re.compile(r"(?:\s|--[^\n]*\n)*(WITH\b)?", re.IGNORECASE)
+#: A parameter; comments name them too.
+_COMMENT, _PARAMETER = re.compile(r"--[^\n]*"), re.compile(r"\$(\w+)")
 # an answer is small beside what it was made of
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
 
@@ -59,7 +61,7 @@ class Engine(Protocol):
         views: Mapping[str, str] | None = None,
         tables: Mapping[str, pa.Table] | None = None,
     ) -> pa.Table:
-        """The answer of one SELECT, with parameters `$name`.
+        """The answer of one SELECT, with those of the parameters that it names as `$name`.
 
         `tables` and `views`, which are a SELECT each and may use those before them, are seen under their names.
         EngineError when it fails.
@@ -114,7 +116,8 @@ class DuckEngine:
             for name, table in (tables or {}).items():
                 cursor.register(name, table)
             # not `cursor.sql`, which plans the query twice: once for its columns, once for its rows
-            cursor.execute(_with(sql, views or {}), dict(params or {}))
+            named = _PARAMETER.findall(_COMMENT.sub("", sql))
+            cursor.execute(_with(sql, views or {}), {name: params[name] for name in named if params and name in params})
             answer = cursor.to_arrow_table()
             assert answer is not None
             for name in tables or {}:

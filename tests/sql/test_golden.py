@@ -51,7 +51,6 @@ def ask(name, warehouse, params):
         filled = {view: divided.placed(view) for view in views} | {"inside": divided.inside()}
         text = breakdown.cut(params["by"], divided) if name == "usage_cut" else question(name, **filled)
         given = {"by": params["by"].replace("client", "server"), "server": None} | divided.params
-        given = {key: value for key, value in given.items() if f"${key}" in text}
         found = warehouse.query(text, given, views=views, tables=divided.tables)
         return found.sort_by([(key, "ascending") for key in found.column_names[:4]])
     if name.startswith("graph_"):
@@ -67,7 +66,6 @@ def ask(name, warehouse, params):
     since = until - timedelta(seconds=params["window_s"])
     span = {"since": since, "until": until, "lo": us(since), "hi": us(until)}
     span |= {"server": params["server"]} if "server" in params else {}
-    span = {key: value for key, value in span.items() if f"${key}" in question(name)}
     return warehouse.query(question(name), span, views=TOP_VIEWS[name], since=since, until=until)
 
 
