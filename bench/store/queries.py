@@ -3,6 +3,7 @@
 Warm: one warehouse is kept, as a dashboard does, and the files are in the page cache. Cold: a new warehouse and a new
 engine, and none of the store's files in the page cache; what the process has imported stays.
 Beside a graph: its rows read by DuckDB alone, which is told the files and columns, one SELECT a stream, nothing summed.
+Beside the servers of a month: their sums without bounds and unknowns.
 """
 
 from __future__ import annotations
@@ -71,11 +72,12 @@ def run(built: Built, repeat: int, cold: int) -> Answered:
             done.add(f"{what}, bare", partial(bare, server))
     begin = datetime(built.until.year - 1, 12, 1, tzinfo=built.until.tzinfo)
     since = max(begin, built.until - timedelta(days=built.size.days))
-    for i in range(repeat + 1):
-        if i:
-            done.add(TOP, partial(_top, warm, built, since))
-        else:
-            _top(warm, built, since)
+    sums = _bare_sums(warm, built, since)
+    _top(warm, built, since)
+    sums()
+    for _ in range(repeat):
+        done.add(TOP, partial(_top, warm, built, since))
+        done.add(f"{TOP}, bare", sums)
     for what, days in asked.items():
         for server in chosen[repeat:]:
             _forget(built.root)
@@ -93,9 +95,7 @@ def _graph(warehouse: Warehouse | None, built: Built, server: str, days: int) ->
 
 def _bare(warehouse: Warehouse, built: Built, days: int) -> Callable[[str], int]:
     """What gives the rows of a server's graph, from files that were looked up before."""
-    connection = duckdb.connect(":memory:")
-    for setting in ("threads = 2", "TimeZone = 'UTC'", "parquet_metadata_cache = true"):
-        connection.execute(f"SET {setting}")
+    connection = _alone()
     since, until = built.until - timedelta(days=days), built.until
     length_us = length_of(until - since) // timedelta(microseconds=1)
     span = [int(at.timestamp()) * 1_000_000 for at in (since, until)]
@@ -116,6 +116,35 @@ def _bare(warehouse: Warehouse, built: Built, days: int) -> Callable[[str], int]
         return sum(map(len, found))
 
     return rows
+
+
+def _bare_sums(warehouse: Warehouse, built: Built, since: datetime) -> Callable[[], int]:
+    """What sums the bytes and calls of each server, from files that were looked up before, one SELECT a stream."""
+    lo, hi = (int(at.timestamp()) * 1_000_000 for at in (since, built.until))
+    seen, _ = warehouse._see(levels.between(warehouse, list(MEASURES), lo, hi), None, None, {})  # noqa: SLF001
+    texts = []
+    for view, measures in MEASURES.items():
+        files = ", ".join(f"'{s.path}'" for what in seen[view] for s in what.kept)
+        texts.append(
+            f"SELECT server, {', '.join(f'sum({m})' for m in measures)}"
+            f" FROM read_parquet([{files}], hive_partitioning = false)"
+            f" WHERE bucket >= '{since.isoformat()}' AND bucket < '{built.until.isoformat()}' GROUP BY server"
+        )
+    connection = _alone()
+
+    def rows() -> int:
+        found: list[Any] = [connection.execute(text).to_arrow_table() for text in texts]
+        return sum(map(len, found))
+
+    return rows
+
+
+def _alone() -> duckdb.DuckDBPyConnection:
+    """DuckDB as whoever has nothing else would ask it."""
+    connection = duckdb.connect(":memory:")
+    for setting in ("threads = 2", "TimeZone = 'UTC'", "parquet_metadata_cache = true"):
+        connection.execute(f"SET {setting}")
+    return connection
 
 
 def _top(warehouse: Warehouse | None, built: Built, since: datetime) -> int:
