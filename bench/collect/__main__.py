@@ -15,7 +15,6 @@ from bench.collect import measure, namespaces, report
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 #: The text of a busy server of a real kernel.
 TEMPLATE = _REPOSITORY / "tests/fixtures/proc/6.12.117-srv1/nfsd.txt"
-_NFSD, _STAND_IN = "rpc/nfsd", "snmp"
 #: The exit statuses of sysexits.h.
 UNAVAILABLE, NO_PERMISSION = 69, 77
 #: What a shell gives for a program ended by SIGINT.
@@ -34,8 +33,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="bench-collect-", dir=build) as folder:
             namespaces.isolate()
             fleet = namespaces.make(options.servers)
-            counter = _NFSD if Path("/proc/net", _NFSD).exists() else _STAND_IN
-            taken = measure.run(fleet, Path(folder), counter, TEMPLATE, options.repeat)
+            taken = measure.run(fleet, Path(folder), namespaces.counter(), TEMPLATE, options.repeat)
     except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
         print(f"bench/collect could not measure: {err}", file=sys.stderr)
         return UNAVAILABLE

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from nasacct.collect.namespaces import FOLDER, inside
 
+_NFSD, _STAND_IN = "rpc/nfsd", "snmp"
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _MS_REC, _MS_PRIVATE, _MS_SHARED = 0x4000, 0x40000, 0x100000
 _RTM_NEWLINK, _NLM_F_REQUEST, _IFF_UP, _IFLA_IFNAME = 16, 1, 1, 3
@@ -68,6 +69,11 @@ def make(count: int) -> Fleet:
     for name in names:
         inside(f"{FOLDER}/{name}", _bring_up)
     return Fleet(names, links, time.monotonic() - began)
+
+
+def counter() -> str:
+    """What is read of each namespace below /proc/net: where the kernel has no nfsd, something as long."""
+    return _NFSD if Path("/proc/net", _NFSD).exists() else _STAND_IN
 
 
 def _bring_up() -> None:
