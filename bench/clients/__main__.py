@@ -19,7 +19,7 @@ UNAVAILABLE, NO_PERMISSION, INTERRUPTED = 69, 77, 130
 _CYCLES = {
     "idle": "a cycle in which nothing moved",
     "used": f"a cycle in which one server in {measure.USED} was used",
-    "reconnected": "a cycle in which one client of each of those came anew",
+    "reconnected": f"a cycle in which a client of one in {measure.ANEW} came anew",
 }
 
 
@@ -77,8 +77,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=25, metavar="K", help="rounds (default 25)")
     parser.add_argument("--json", action="store_true", help="one object for scripts")
     options = parser.parse_args()
-    if options.servers < measure.USED or options.repeat < 1 or not 2 <= options.each <= 250:
-        parser.error(f"at least {measure.USED} servers, one round and 2 to 250 clients are needed")
+    if options.servers < measure.ANEW or options.repeat < 1 or not 2 <= options.each <= 250:
+        parser.error(f"at least {measure.ANEW} servers, one round and 2 to 250 clients are needed")
     return options
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from nasacct.store.frame import Batch, Instant, Subject
 
 INTERVAL_NS = 10 * 10**9
-#: One server in so many is used between two cycles.
-USED = 5
+#: One server in so many is used between two cycles; of one in so many a client comes anew.
+USED, ANEW = 5, 50
 #: `ss` is run in so many namespaces a round, in so many rounds.
 SAMPLE, _SAMPLED_ROUNDS = 50, 3
 #: Cycles until all servers' connections are listed.
@@ -83,12 +83,12 @@ def run(fleet: Fleet, folder: Path, counter: str, each: int, repeat: int) -> Tak
     # of a machine in which the kernel has its table of all connections ready
     taken.facts["cycles until all are listed"] = _warm_up(cycle, connected, len(fleet.names))
     for i in range(repeat):
-        used = range(i % USED, len(fleet.names), USED)
+        used, anew = (range(i % every, len(fleet.names), every) for every in (USED, ANEW))
         cycle("idle")
         connected.use(used)
         # a client that came anew is seen when its server is listed next
         _seen(cycle("used"), len(used) * (each - 1))
-        connected.reconnect(used)
+        connected.reconnect(anew)
         cycle("reconnected")
         taken.add("links", _timed(machine.links))
     for i in range(min(repeat, _SAMPLED_ROUNDS)):

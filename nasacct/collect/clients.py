@@ -1,9 +1,9 @@
 """The source `clients`: what each client moved over TCP to and from each server, connection by connection.
 
-All connections of a server whose link has moved are listed once a minute, which finds new ones; between, only the
-known ones are asked, and of no server whose link stands still. A list walks the kernel's whole table, so a cycle makes
-no more of them than it has time for, first those that have waited longest. A connection that is found late counts from
-its beginning all the same.
+All connections of a server are listed when it has accepted one since the last list; else only the known ones are
+asked, and of no server whose link stands still. A list walks the kernel's whole table, so a cycle makes no more of them
+than it has time for, first those that have waited longest. A connection that is found late counts from its beginning
+all the same. Which servers have something to tell of ends, one call of epoll says.
 
 One that has come and gone without being listed is known by its end alone: its bytes are added to what such connections
 of this client have moved since the run first saw the server. So thousands of them are one subject, not thousands.
@@ -12,6 +12,7 @@ of this client have moved since the run first saw the server. So thousands of th
 from __future__ import annotations
 
 import secrets
+import select
 import threading
 import time
 from dataclasses import dataclass, field
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from nasacct.collect.machine import Listing, Machine, Server
     from nasacct.store.frame import Instant, Rows
 
-#: How often the connections of a server are listed anew, and how old its list may be at most where all are known.
-LIST_NS, OLD_NS = 60 * 10**9, 300 * 10**9
+#: How long ago all of a server's connections may have been known at most where all are.
+OLD_NS = 300 * 10**9
 #: CPU time after which a cycle begins no second list.
 LISTS_NS = 30_000_000
 #: How long last readings wait for a cycle that reads.
@@ -66,13 +67,15 @@ class _Unlisted:
 class _Server:
     """One server: who is connected by cookie, who came and went by address.
 
-    All connections were known at `listed_at`, when its link had moved so much (`listed`; `looked`: when it was last
-    looked at). Those in `gone` have ended without a word. Until it is `settled`, ends that are told may be of before.
+    All connections were known at `listed_at`, when it had accepted so many (`opens`) and its link had moved so much
+    (`listed`; `looked`: when it was last looked at). Those in `gone` have ended without a word. Until it is `settled`,
+    ends that are told may be of before.
     """
 
     server: Server
     connections: Connections
     listed_at: Instant | None = None
+    opens: int | None = None
     listed: _Moved | None = None
     looked: _Moved | None = None
     live: dict[int, _Live] = field(default_factory=dict)
@@ -101,6 +104,8 @@ class Clients:
         self._servers: dict[str, _Server] = {}
         self._ended: set[str] = set()
         self._changes = Changes(CLIENTS)
+        # a descriptor that is closed leaves it by itself
+        self._told = select.epoll()
         self._patience_s = PATIENCE_S
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
@@ -122,7 +127,8 @@ class Clients:
             return None
         try:
             at = machine.now()
-            return self._last(at, [live for server in self._servers.values() for live in self._drain(server)])
+            ready = {number for number, _ in self._told.poll(0)}
+            return self._last(at, [live for server in self._telling(ready) for live in self._drain(server)])
         finally:
             self._lock.release()
 
@@ -150,6 +156,14 @@ class Clients:
         finally:
             self._lock.release()
 
+    def _telling(self, ready: set[int]) -> list[_Server]:
+        """The servers that have something to tell of ends, and those of which nothing is counted yet."""
+        return [
+            known
+            for known in self._servers.values()
+            if not known.settled or known.connections.told or known.connections.fileno() in ready
+        ]
+
     def _held(self) -> bool:
         """Take the lock; False when a cycle hangs, for which nobody waits twice."""
         held = self._lock.acquire(timeout=self._patience_s)
@@ -163,6 +177,7 @@ class Clients:
             for server in self._servers.values():
                 server.connections.close()
             self._servers.clear()
+            self._told.close()
 
     def _read(self, machine: Machine, listing: Listing) -> Batch:
         at = machine.now()
@@ -180,6 +195,7 @@ class Clients:
             try:
                 if known is None:
                     known = self._servers[server.epoch] = _Server(server, machine.connections(server))
+                    self._told.register(known.connections, select.EPOLLIN)
                 lists += self._look(known, at, moved, may_list=not lists or time.thread_time_ns() < until)
                 known.trouble = ""
             except OSError as err:
@@ -189,7 +205,7 @@ class Clients:
                     continue
                 known.trouble = str(err)
             batch.complete &= known.listed_at is not None and at.boot_ns - known.listed_at.boot_ns <= OLD_NS
-            read += self._told(known, batch)
+            read += self._tell(known, batch)
             if known.lost:
                 known.lost = False
                 troubled.append(f"{server.name}: ends of connections were lost")
@@ -217,15 +233,18 @@ class Clients:
 
     def _look(self, known: _Server, at: Instant, link: _Moved | None, *, may_list: bool) -> bool:
         """Look at one server as far as it is needed; whether all was listed. Raises OSError."""
-        if known.listed_at is not None and link is not None and link == known.listed and not known.trouble:
+        sure = known.listed_at is not None and not known.trouble
+        if not sure or link is None or link != known.listed:
+            # before the list: who comes meanwhile is looked for again
+            opens = known.connections.opens()
+            sure &= opens == known.opens
+            if not sure and may_list:
+                self._list(known, at)
+                known.opens, known.listed, known.looked = opens, link, link
+                return True
+        if sure:
             # nobody can have come
-            known.listed_at = at
-            return False
-        due = known.listed_at is None or known.trouble or at.boot_ns - known.listed_at.boot_ns >= LIST_NS
-        if due and may_list:
-            self._list(known, at)
-            known.listed = known.looked = link
-            return True
+            known.listed_at, known.listed = at, link
         if link is None or link != known.looked:
             self._again(known)
             known.looked = link
@@ -242,19 +261,25 @@ class Clients:
                 which = str(connection.cookie)
                 known.live[cookie] = _Live(connection, self._subject(known, connection.client, which))
         for cookie in known.live.keys() - found.keys():
-            if known.live[cookie].waited:
-                self._forget([known.live.pop(cookie)])
-                known.gone.add(cookie)
-            else:
-                known.live[cookie].waited = True
+            self._missed(known, cookie)
         known.listed_at = at
 
     def _again(self, known: _Server) -> None:
         """Ask for those that are known. Raises OSError."""
-        for live in known.live.values():
+        for cookie, live in list(known.live.items()):
             now = known.connections.again(live.connection)
-            if now is not None:
-                live.connection = now
+            if now is None:
+                self._missed(known, cookie)
+            else:
+                live.connection, live.waited = now, False
+
+    def _missed(self, known: _Server, cookie: int) -> None:
+        """Await the end of a connection that is gone, the second time no more."""
+        if known.live[cookie].waited:
+            self._forget([known.live.pop(cookie)])
+            known.gone.add(cookie)
+        else:
+            known.live[cookie].waited = True
 
     def _subject(self, known: _Server, address: str, which: str) -> Subject:
         """Admit a client's connection, or its unlisted ones, which were not there when all were listed last."""
@@ -296,7 +321,7 @@ class Clients:
         received, sent = unlisted.moved
         unlisted.moved = received + connection.received, sent + connection.sent
 
-    def _told(self, known: _Server, batch: Batch) -> list[_Live | _Unlisted]:
+    def _tell(self, known: _Server, batch: Batch) -> list[_Live | _Unlisted]:
         """List everything of a server, and give back what could be read of it."""
         assert batch.listed is not None
         read = []

@@ -27,6 +27,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from nasacct.collect.interfaces import ANSWER_S, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
+from nasacct.collect.opens import Opens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,7 @@ class Connections:
         self._port, self._seq = port, 0
         self._ended: list[Connection] = []
         self._lost = False
+        self._opens = Opens()
         self._sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG)
         try:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", ANSWER_S, 0))
@@ -117,6 +119,10 @@ class Connections:
             raise
         return found
 
+    def opens(self) -> int:
+        """How many connections to any port the namespace has accepted so far. Raises OSError."""
+        return self._opens.read()
+
     def ended(self) -> tuple[list[Connection], bool]:
         """The connections that have ended since the last call, and whether there may have been more. Raises OSError."""
         with contextlib.suppress(BlockingIOError):
@@ -125,12 +131,18 @@ class Connections:
         ended, self._ended, lost, self._lost = self._ended, [], self._lost, False
         return ended, lost
 
+    @property
+    def told(self) -> bool:
+        """Whether `ended` has something to say although `fileno` is not readable."""
+        return bool(self._ended) or self._lost
+
     def fileno(self) -> int:
         """Readable when a connection has ended."""
         return self._sock.fileno()
 
     def close(self) -> None:
         """Let the namespace go."""
+        self._opens.close()
         self._sock.close()
 
     def _ask(self, kind: int, flags: int, body: bytes) -> list[Connection | None]:

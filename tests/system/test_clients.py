@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from spaces import eventually
 
-from nasacct.collect import clients, namespaces
+from nasacct.collect import namespaces
 from nasacct.collect.collector import Collector
 from nasacct.collect.connections import PORT
 from nasacct.collect.doctor import examine
@@ -24,10 +24,9 @@ SHORT, SIZE = 2000, 700
 
 
 @pytest.fixture
-def reading(config, monkeypatch):
+def reading(config):
     """Collects links and clients; `frames` is what the journal would hold."""
     config = config.model_copy(update={"sources": config.sources.model_copy(update={"enabled": ("links", "clients")})})
-    monkeypatch.setattr(clients, "LIST_NS", 2_000_000_000)
     machine, frames = Live(config), []
     begun = machine.now()
     with Collector(config, machine, frames.append) as collector:
