@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from nasacct.cli.answer import Form, form, in_csv, in_json, plain
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
-from nasacct.errors import CONFIG, FINDINGS, OK, USAGE
+from nasacct.errors import CONFIG, FINDINGS, NO_INPUT, OK, USAGE, NasacctError
+from nasacct.units import in_bytes
 
 if TYPE_CHECKING:
     from nasacct.collect.finding import Finding
+    from nasacct.config import Config
 
 EXAMPLES = {
     "nasacct doctor": "before the first start, as the user that the collector will be",
@@ -42,6 +44,7 @@ def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False, 
         findings = list(examine(settings, machine))
     finally:
         machine.close()
+    findings += _compared(settings)
     if shape is Form.JSON:
         print(in_json([dataclasses.asdict(finding) for finding in findings]))
     elif shape is Form.CSV:
@@ -55,6 +58,40 @@ def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False, 
         missing = sum(finding.state == "missing" for finding in findings)
         print(f"{missing} missing" if missing else "all is well")
     return FINDINGS if any(finding.state == "missing" for finding in findings) else OK
+
+
+def _compared(settings: "Config") -> "list[Finding]":
+    """Whether the clients' bytes fit those of their servers, where there are any and DuckDB is there to add them up."""
+    from nasacct.collect.finding import Finding
+
+    try:
+        from nasacct.reports.reconciled import reconciled
+        from nasacct.store.warehouse import Warehouse
+
+        found = [one for one in reconciled(Warehouse(settings.root)) if one.link]
+    except NasacctError as error:
+        if error.status == NO_INPUT:
+            return []
+        return [Finding("store", "clients' bytes", "note", f"not compared with links: {error.sentence}")]
+    if not found:
+        return []
+    share = sum(one.clients or 0 for one in found) / sum(one.link or 0 for one in found)
+    links = f"the link of {found[0].server}" if len(found) == 1 else f"the links of {len(found)} servers"
+    told = f"in the last hour {100 * share:.1f} % of what {links} carried is payload of known clients"
+    twice = [one.server for one in found if one.too_much]
+    if twice:
+        told += f"; more than the link carried of {_some(twice)}"
+        mend = f"`nasacct usage --by client --server {twice[0]}` shows it; report it as a fault of nasacct"
+        return [Finding("store", "clients' bytes", "missing", told, mend)]
+    unseen = sorted((one for one in found if one.unseen), key=lambda one: -one.unseen)
+    if unseen:
+        total = in_bytes(sum(one.unseen for one in unseen))
+        told += f"; {total} were read or written by none of them, of {_some([one.server for one in unseen])}"
+    return [Finding("store", "clients' bytes", "note" if unseen else "ok", told)]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join([*names[:3], *(["..."] if len(names) > 3 else [])])
 
 
 def _lines(finding: "Finding") -> list[str]:

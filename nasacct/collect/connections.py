@@ -50,6 +50,8 @@ _BYTES, _BYTES_AT, _RTT, _RTT_AT = struct.Struct("=QQ"), 120, struct.Struct("=I"
 #: States but LISTEN (10), TIME_WAIT (6) and NEW_SYN_RECV (12), which count nothing.
 _STATES = 0xFFF & ~(1 << 10 | 1 << 6)
 _MOST = (1 << 63) - 1
+# of the flags that recvmsg tells, as a number: an enum takes as long to look at as a message to receive
+_TRUNC = int(socket.MSG_TRUNC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ class Connections:
                 raise
             self._lost = True
             return b""
-        if told & socket.MSG_TRUNC:
+        if told & _TRUNC:
             raise OSError(errno.EMSGSIZE, _TORN)
         return data
 

@@ -32,6 +32,7 @@ TOP_VIEWS = {
     "top_operations": ["ops"],
     "top_disks": ["disks"],
     "top_node": ["node"],
+    "reconciled": ["nfsd", "links", "clients"],
 }
 
 
@@ -64,7 +65,7 @@ def ask(name, warehouse, params):
         return warehouse.query(question(name), {"since": since, "until": until}, views=["nfsd", "links"])
     until = until or warehouse.newest(TOP_VIEWS[name])
     since = until - timedelta(seconds=params["window_s"])
-    span = {"since": since, "until": until, "lo": us(since), "hi": us(until)}
+    span = {"since": since, "until": until, "lo": us(since), "hi": us(until), "slack_us": 10_000_000}
     span |= {"server": params["server"]} if "server" in params else {}
     return warehouse.query(question(name), span, views=TOP_VIEWS[name], since=since, until=until)
 

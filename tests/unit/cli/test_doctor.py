@@ -3,6 +3,9 @@
 import json
 import os
 
+import pytest
+import series
+
 from nasacct.store import root
 
 
@@ -36,6 +39,33 @@ def test_store_is_examined(nasacct, tmp_path):
     assert findings(nasacct("doctor", "--json", "--root", store))["store", "owner"]["state"] == "missing"
     forgets = findings(nasacct("doctor", "--json", "--root", "/dev/shm/none"))["store", "file system"]
     assert (forgets["state"], "tmpfs" in forgets["found"]) == ("missing", True)
+
+
+SPLIT = """
+links   server=a link=va received_bytes 0+1000x60
+links   server=a link=va sent_bytes 0+0x60
+clients server=a client=c received_bytes 0+{clients}x60
+clients server=a client=c sent_bytes 0+0x60
+nfsd    server=a read_bytes 0+0x60
+nfsd    server=a written_bytes 0+{nfs}x60
+"""
+
+
+@pytest.mark.parametrize(
+    ("clients", "nfs", "state", "why"),
+    [
+        (900, 880, "ok", "in the last hour 90.0 % of what the link of a carried is payload of known clients"),
+        (500, 880, "note", "were read or written by none of them, of a"),
+        (5000, 880, "missing", "more than the link carried of a"),
+    ],
+)
+def test_clients_are_compared_with_their_servers(nasacct, tmp_path, clients, nfs, state, why):
+    """As the store has them, where it has any."""
+    series.write(SPLIT.format(clients=clients, nfs=nfs), tmp_path / "store")
+    root.prepare(tmp_path / "store")
+    found = findings(nasacct("doctor", "--json", "--root", tmp_path / "store"))["store", "clients' bytes"]
+    assert found["state"] == state
+    assert why in found["found"]
 
 
 def test_pool_that_is_not_mounted_is_missing(nasacct, tmp_path):
