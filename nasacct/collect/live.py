@@ -95,10 +95,11 @@ class Live:
 
     def connections(self, server: Server) -> Connections:
         """The connections of the server, if it still lives. Raises OSError."""
-        if server.namespace is not None:
+        if server.pid is None:
+            assert server.namespace is not None
             return namespaces.inside_same(server.namespace, server.epoch.removeprefix(f"{self.boot_id}/"), Connections)
         found = namespaces.inside(f"/proc/{server.pid}/ns/net", Connections)
-        if server.epoch != f"{self.boot_id}/{server.pid}.{process.started('/proc', server.pid or 0)}":
+        if server.epoch != f"{self.boot_id}/{server.pid}.{process.started('/proc', server.pid)}":
             found.close()
             raise FileNotFoundError(errno.ENOENT, "the server has ended", f"/proc/{server.pid}")
         return found

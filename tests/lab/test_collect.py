@@ -44,14 +44,25 @@ def truth(lab):
     return json.loads((lab / "truth.json").read_text("utf-8"))
 
 
-@pytest.fixture(scope="session")
-def usage(lab):
-    """The rows of `nasacct usage --by server`, by server, as somebody on the host would ask."""
-    argv = [sys.executable, "-m", "nasacct", "usage", "--root", lab / "store", "--by", "server", "--json"]
+def told(lab, by):
+    """The rows of `nasacct usage`, as somebody on the host would ask."""
+    argv = [sys.executable, "-m", "nasacct", "usage", "--root", lab / "store", "--by", by, "--json"]
     environment = {**os.environ, "PYTHONPATH": str(payload.PROJECT)}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=lab)
     assert done.returncode == 0, done.stderr
-    return {row["server"]: row for row in json.loads(done.stdout)}
+    return {row[by]: row for row in json.loads(done.stdout)}
+
+
+@pytest.fixture(scope="session")
+def usage(lab):
+    """By server."""
+    return told(lab, "server")
+
+
+@pytest.fixture(scope="session")
+def clients(lab):
+    """By client."""
+    return told(lab, "client")
 
 
 def lived(truth, server, counter):
@@ -120,3 +131,46 @@ def test_a_restart_between_two_cycles_is_never_understated(truth, usage, measure
     assert row[f"{measure}_max"] is None or moved <= row[f"{measure}_max"]
     if row[f"{measure}_quality"] == "exact":
         assert row[measure] == moved
+
+
+#: VPSes and what became of their connections.
+VPSES = {
+    "21": "NFSv4.2 with nconnect=4, over a restart of its server",
+    "22": "NFSv3, the other client of that server",
+    "23": "NFSv3, whose server was restarted under it, and whose connection was reset",
+    "24": "NFSv4.2, which died while it had mounted",
+    "25": "NFSv3, whose server was restarted right after a load",
+}
+
+
+@pytest.mark.parametrize("vps", VPSES)
+def test_a_client_moved_what_its_own_kernel_counts(truth, clients, vps):
+    """To the byte, but for the ends: TCP counts each as a byte of the side that hears of it."""
+    about = truth["sockets"][vps]
+    every = about["connections"]
+    row = clients[about["address"]]
+    # of the client's bytes the first that is acknowledged is the one that opens the connection
+    sent, received = sum(c["sent"] - 1 for c in every), sum(c["received"] for c in every)
+    assert min(sent, received) > 1000
+    assert abs(row["received_bytes"] - sent) <= len(every)
+    assert abs(row["sent_bytes"] - received) <= len(every)
+    assert row["quality"] == "exact"
+
+
+def test_connections_were_as_the_story_has_it(truth):
+    """Four at a time, anew after a reset, and one that never ended."""
+    every = {vps: about["connections"] for vps, about in truth["sockets"].items()}
+    assert len(every["21"]) >= 8
+    assert len(every["23"]) >= 3
+    assert [c["lives"] for c in every["24"]].count(True) == 1
+    assert not any(c["lives"] for vps in every if vps != "24" for c in every[vps])
+
+
+def test_what_nobody_moved_by_tcp_is_a_line_of_its_own(usage, clients):
+    """Headers and mountd: clients and that line together are the links, to the byte where all is exact."""
+    rest = clients[None]
+    for measure in ("received_bytes", "sent_bytes"):
+        links = sum(row[measure] for row in usage.values())
+        known = sum(row[measure] for client, row in clients.items() if client is not None)
+        assert known < links
+        assert known + rest[measure] <= links <= known + rest[f"{measure}_max"]

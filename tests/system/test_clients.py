@@ -1,9 +1,11 @@
 """What each client moved over real connections into a real namespace, as the collector sees and the ledger tells it."""
 
+import contextlib
 import socket
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from spaces import eventually
@@ -13,6 +15,8 @@ from nasacct.collect.collector import Collector
 from nasacct.collect.connections import PORT
 from nasacct.collect.doctor import examine
 from nasacct.collect.live import Live
+from nasacct.collect.machine import Server
+from nasacct.collect.process import started
 from nasacct.store.journal_frames import Journal, Origin
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, account
@@ -151,6 +155,27 @@ def test_a_namespace_that_goes_is_not_kept(reading, world, space):
         one.close()
     eventually(lambda: collector.changed() or space.gone(), within_s=20)
     assert sum(row["received_bytes"] for row in rows("clients")) == 4321
+
+
+def test_a_server_that_is_known_by_its_process_is_looked_into(config, space):
+    """As those of osctl-exportfs are, whose namespaces have no name; one that has ended is not taken for another."""
+    child = subprocess.Popen(["ip", "netns", "exec", space.name, "sleep", "infinity"])
+    machine = Live(config)
+    try:
+        there = f"/proc/{child.pid}/ns/net"
+        eventually(lambda: Path(there).samefile(space.path))
+        born = started("/proc", child.pid)
+        epochs = [f"{machine.boot_id}/{child.pid}.{at}" for at in (born, born + 1)]
+        alive, gone = (Server("a", epoch, child.pid, namespace=there) for epoch in epochs)
+        listener = namespaces.inside(space.path, lambda: socket.create_server((space.address, PORT)))
+        with listener, connect(space, CLIENTS_OF[1]), contextlib.closing(machine.connections(alive)) as watched:
+            assert [one.client for one in watched.all()] == [CLIENTS_OF[1]]
+        with pytest.raises(FileNotFoundError, match="the server has ended"):
+            machine.connections(gone)
+    finally:
+        machine.close()
+        child.kill()
+        child.wait()
 
 
 def test_doctor_says_who_is_connected(config, space):

@@ -3,7 +3,7 @@
     python3 guest/accuracy.py      (needs --disk nas:2G --project; results in $LAB_OUT)
 
 truth.json   what the clients' own mountstats say they moved, by server; what the kernel counted for each life of each
-             server; the collector's exit status
+             server; what each VPS's kernel counted of its connections; the collector's exit status
 store/       the collector's store; collect.log what it said
 """
 
@@ -16,6 +16,10 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -24,9 +28,9 @@ from vps import Moved, Vps
 from watchers import Collector, Nobody
 
 OUT = Path(os.environ["LAB_OUT"])
-STORE = Path("/lab/store")
+STORE, SOCKETS = Path("/lab/store"), Path("/lab")
 PLAN = {
-    "101": Plan("1001", {21: "4.2", 22: "3"}),
+    "101": Plan("1001", {21: "4.2,nconnect=4", 22: "3"}),
     "102": Plan("1002", {23: "3"}),
     "103": Plan("1003", {24: "4.2"}),
     "104": Plan("1003/photos", {25: "3"}),
@@ -36,6 +40,8 @@ node = "nas"
 interval_s = 2
 [links]
 uplinks = ["eth0"]
+[sources]
+enabled = ["nfsd", "links", "clients", "disks", "node"]
 """
 
 
@@ -86,6 +92,9 @@ def play(nas: Nas, watch: Collector | Nobody) -> None:
     nas.restart("102")
     load(vps[23], write(4, "more"), read(6))
     say("102 was restarted under its idle NFSv3 mount")
+    vps[23].drop_connections()
+    load(vps[23], read(3))
+    say("its VPS connected anew after a reset")
 
     load(vps[25], write(5), read(5))
     nas.unmount("104")
@@ -93,7 +102,31 @@ def play(nas: Nas, watch: Collector | Nobody) -> None:
     nas.mount("104")
     load(vps[25], write(2), read(1))
     say("104 was restarted right after a load")
+
     watch.cycles(2)
+    vps[24].unplug()
+    for name in ("101", "102", "104"):
+        nas.unmount(name)
+    for number in (21, 22, 23, 25):
+        wait_until(lambda one=vps[number]: not one.connected(), f"vps{number} has disconnected")
+    say("vps24 died while it had mounted 103, the others unmounted")
+    watch.cycles(2)
+
+
+def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = 60) -> None:
+    """Wait for it; RuntimeError when it does not come."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"not in {deadline_s} s: {what}")
+        time.sleep(0.2)
+
+
+def connections(vps: Vps) -> dict[str, object]:
+    """What the VPS's kernel counted: its address, and each of its connections."""
+    vps.end_watch()
+    lines = (SOCKETS / f"vps{vps.number}.jsonl").read_text("utf-8").splitlines()
+    return {"address": vps.address, "connections": [json.loads(line) for line in lines]}
 
 
 def main() -> int:
@@ -101,16 +134,19 @@ def main() -> int:
     nas = Nas(PLAN)
     before = [name for name in PLAN if name != "103"]
     nas.start(*before)
-    nas.mount(*before)
-    say("the servers are up and mounted")
+    for number, vps in nas.vps.items():
+        vps.watch_sockets(SOCKETS / f"vps{number}.jsonl")
+    say("the servers are up")
     watch = Collector(CONFIG, STORE) if Collector.possible() else Nobody()
     try:
         watch.cycles(2)
         say("the collector has its baseline")
+        nas.mount(*before)
         play(nas, watch)
     finally:
         status = watch.end()
     say("the collector ended")
+    sockets = {str(number): connections(vps) for number, vps in nas.vps.items()}
     servers = {}
     for name, entry in PLAN.items():
         nas.note_life(name)
@@ -120,7 +156,7 @@ def main() -> int:
             "clients": {f"vps{number}": {"version": entry.mounts[number], **asdict(moved[number])} for number in moved},
             "lives": nas.lives[name],
         }
-    truth = {"servers": servers, "collector_status": status, "kernel": os.uname().release}
+    truth = {"servers": servers, "sockets": sockets, "collector_status": status, "kernel": os.uname().release}
     (OUT / "truth.json").write_text(json.dumps(truth, indent=1), "utf-8")
     if STORE.exists():
         shutil.copytree(STORE, OUT / "store")

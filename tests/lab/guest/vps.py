@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -54,6 +56,34 @@ class Vps(Keeper):
             f"hostname vps{number}; ip link set lo up; ip link set eth0 up; ip addr add {self.address}/32 dev eth0;"
             f"ip route add {GATEWAY} dev eth0; ip route add default via {GATEWAY} dev eth0"
         )
+
+    def watch_sockets(self, file: Path) -> None:
+        """From now on keep in `file` what this VPS's kernel counts of its connections to servers (sockets.py)."""
+        script = Path(__file__).resolve().with_name("sockets.py")
+        self._watcher = subprocess.Popen(
+            self.argv(sys.executable, str(script), str(file)), stdout=subprocess.PIPE, text=True
+        )
+        assert self._watcher.stdout is not None
+        if self._watcher.stdout.readline() != "up\n":
+            raise RuntimeError(f"vps{self.number}: its connections cannot be watched")
+
+    def connected(self) -> int:
+        """How many connections to servers it has."""
+        return len(self.sh("ss -Htn dport = :2049").splitlines())
+
+    def drop_connections(self) -> None:
+        """End all of them by a reset, as a firewall might."""
+        self.sh("ss -K dport = :2049")
+
+    def unplug(self) -> None:
+        """Nothing of it reaches anybody any more, nor does it hear anything."""
+        self.sh("ip link set eth0 down")
+
+    def end_watch(self) -> None:
+        """Have the file completed."""
+        self._watcher.terminate()
+        if status := self._watcher.wait(60):
+            raise RuntimeError(f"vps{self.number}: watching its connections ended with status {status}")
 
     def mount(self, server: Server, version: str) -> None:
         """Mount the server's export on /mnt by NFSv3 or 4.2; tried again for 30 s."""
