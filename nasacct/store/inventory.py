@@ -1,0 +1,232 @@
+"""The inventory: what is known of members, VPSes, addresses and exports, from when on. Nothing in it is ever changed.
+
+    ROOT/inventory.jsonl
+
+First `{"nasacct_inventory": 1}`, then a line for each statement, in the order in which they were told:
+
+    {"kind": "export", "id": "123", "at": "2026-10-15T12:00:00Z", "told": "2026-10-15T12:03:11Z",
+     "is": {"server": "123", "dataset": "1001/photos", "member": "1001"}, "sum": "1f0c2a77"}
+
+From `at` on (null: as long as anybody can ask) the thing `is` that, or is no more (null). Of two statements about the
+same moment the one told later holds, so a mistake is mended by telling it right. The sum is the first 8 hexadecimal
+digits of the sha256 of the rest of the line, with its keys in order and without blanks, so that no bit which flips
+makes one member another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from nasacct.errors import DATA, NasacctError
+from nasacct.store import cuts
+from nasacct.store.root import existing, hold, write_atomically
+from nasacct.times import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+#: The version of the file, and its name.
+FORMAT = 1
+FILE = "inventory.jsonl"
+_KEY = "nasacct_inventory"
+
+Kind = Literal["member", "vps", "address", "export"]
+#: What is known of a thing: the names of its properties, of which each may be missing.
+PROPERTIES: dict[Kind, tuple[str, ...]] = {
+    "member": ("name",),
+    "vps": ("name", "member"),
+    "address": ("vps",),
+    "export": ("server", "node", "dataset", "member"),
+}
+#: The property that says whose a thing is: when it changes, the thing changes hands.
+_OWNER: dict[Kind, str] = {"vps": "member", "address": "vps", "export": "member"}
+#: Before every moment that anybody can ask for, and after (µs of UTC).
+EVER = (-(2**63), 2**63 - 1)
+Properties = dict[str, str]
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """From `at` on (µs of UTC) the thing has these properties, None: it is no more. `told` in whole seconds of UTC."""
+
+    kind: Kind
+    id: str
+    at: int
+    properties: Properties | None
+    told: int
+
+    @property
+    def about(self) -> tuple[Kind, str, int]:
+        """The thing and the moment."""
+        return self.kind, self.id, self.at
+
+    def encode(self) -> str:
+        """Its line."""
+        said = {
+            "kind": self.kind,
+            "id": self.id,
+            "at": None if self.at == EVER[0] else iso(_EPOCH + timedelta(microseconds=self.at)),
+            "is": self.properties,
+            "told": iso(datetime.fromtimestamp(self.told, UTC)),
+        }
+        return _line(said | {"sum": _sum(said)})
+
+    @classmethod
+    def decode(cls, line: str) -> Statement:
+        """The statement of a line; ValueError, KeyError, TypeError when it is none."""
+        said = json.loads(line)
+        if said.pop("sum") != _sum(said):
+            raise ValueError("its sum is wrong")
+        kind, properties = said["kind"], said["is"]
+        at = EVER[0] if said["at"] is None else _us(said["at"])
+        made = cls(kind, said["id"], at, properties, _us(said["told"]) // 1_000_000)
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """ValueError when it is about nothing that an inventory knows."""
+        if self.kind not in PROPERTIES:
+            raise ValueError(f"{self.kind!r} is none of {', '.join(get_args(Kind))}")
+        for name in self.properties or ():
+            if name not in PROPERTIES[self.kind]:
+                known = ", ".join(PROPERTIES[self.kind])
+                raise ValueError(f"{self.kind} {self.id} has no {name!r}, but {known}")
+
+
+class Interval(NamedTuple):
+    """What a thing is from `since` to before `until` (µs of UTC; EVER's ends: without end)."""
+
+    since: int
+    until: int
+    properties: Properties
+
+
+class Inventory:
+    """What statements make up. `version` names that state of it."""
+
+    def __init__(self, statements: Iterable[Statement] = ()) -> None:
+        self.statements = tuple(statements)
+        text = "\n".join(statement.encode() for statement in self.statements)
+        self.version = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self._things: dict[Kind, dict[str, list[Interval]]] = {kind: {} for kind in PROPERTIES}
+        #: What was told last of each thing and moment.
+        self.said = {statement.about: statement.properties for statement in self.statements}
+        of: dict[tuple[Kind, str], dict[int, Properties | None]] = {}
+        for (kind, name, at), properties in self.said.items():
+            of.setdefault((kind, name), {})[at] = properties
+        for (kind, name), told in of.items():
+            intervals = list(_intervals(told))
+            if intervals:
+                self._things[kind][name] = intervals
+
+    def things(self, kind: Kind) -> Mapping[str, list[Interval]]:
+        """All things of a kind by their ids, each with its intervals in the order of time."""
+        return self._things[kind]
+
+    def at(self, kind: Kind, name: str, moment: int) -> Properties | None:
+        """What a thing is at a moment (µs of UTC); None when it is not, or not known then."""
+        for interval in self._things[kind].get(name, ()):
+            if interval.since <= moment < interval.until:
+                return interval.properties
+        return None
+
+    def hands(self) -> set[int]:
+        """The moments (µs of UTC) at which something came to somebody, or changed hands."""
+        found: set[int] = set()
+        for kind, owner in _OWNER.items():
+            for intervals in self._things[kind].values():
+                edges = [EVER, *((i.since, i.until) for i in intervals)][1:]
+                found.update(at for edge in edges for at in edge)
+                same = (a.until for a, b in pairwise(intervals) if a.until == b.since and _same(a, b, owner))
+                found.difference_update(same)
+        return found - set(EVER)
+
+
+def read(root: Path) -> Inventory:
+    """The inventory of a store, empty when there is none.
+
+    NasacctError when it is of a newer version, and when a line of it is damaged: a wrong owner is worse than no answer.
+    OSError when it cannot be read.
+    """
+    path = root / FILE
+    try:
+        head, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+    except FileNotFoundError:
+        return Inventory()
+    try:
+        version = json.loads(head)[_KEY]
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(path, 1, "it is no head of an inventory") from None
+    if version != FORMAT:
+        raise NasacctError(f"{path} is of version {version}, this nasacct knows {FORMAT}; update it", DATA)
+    found = []
+    for number, line in enumerate(lines, 2):
+        try:
+            found.append(Statement.decode(line))
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise _damaged(path, number, str(error)) from None
+    return Inventory(found)
+
+
+def tell(root: Path, statements: Iterable[Statement]) -> Inventory:
+    """Add statements, all or none, and have usage kept around the moments at which something changes hands.
+
+    What is known already is left out. NasacctError when another process does so, or as for `read`; ValueError for a
+    statement about nothing that an inventory knows; OSError when the disk does not take it.
+    """
+    existing(root)
+    with hold(root / "inventory.lock", f"the inventory of {root} is being told already", "or wait until it has"):
+        before, nothing = read(root), object()
+        said, new = dict(before.said), []
+        for statement in statements:
+            statement.check()
+            if said.get(statement.about, nothing) != statement.properties:
+                said[statement.about] = statement.properties
+                new.append(statement)
+        if not new:
+            return before
+        after = Inventory([*before.statements, *new])
+        # first the cuts: of one too many nothing comes but a few rows that are kept
+        cuts.know(root, after.hands())
+        lines = [_line({_KEY: FORMAT}), *(statement.encode() for statement in after.statements)]
+        write_atomically(root / FILE, "".join(f"{line}\n" for line in lines).encode())
+        return after
+
+
+def _intervals(said: Mapping[int, Properties | None]) -> Iterator[Interval]:
+    edges = [*sorted(said), EVER[1]]
+    since: int | None = None
+    for at, end in pairwise(edges):
+        properties = said[at]
+        since = at if since is None else since
+        if end == EVER[1] or said[end] != properties:
+            if properties is not None:
+                yield Interval(since, end, properties)
+            since = None
+
+
+def _same(one: Interval, other: Interval, owner: str) -> bool:
+    return one.properties.get(owner) == other.properties.get(owner)
+
+
+def _sum(said: Mapping[str, object]) -> str:
+    return hashlib.sha256(_line(said).encode()).hexdigest()[:8]
+
+
+def _line(said: Mapping[str, object]) -> str:
+    return json.dumps(said, separators=(",", ":"), sort_keys=True)
+
+
+def _us(text: str) -> int:
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _damaged(path: Path, line: int, why: str) -> NasacctError:
+    return NasacctError(f"line {line} of {path} is damaged: {why}; bring the file back from a copy", DATA)

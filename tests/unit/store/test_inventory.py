@@ -1,0 +1,125 @@
+"""The inventory: at every moment it says what was told last of it, and nothing that was told is lost."""
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasacct.errors import NasacctError
+from nasacct.store import cuts, inventory, root
+from nasacct.store.inventory import EVER, Inventory, Statement
+
+HOUR = 3_600_000_000
+BEGAN = 1_796_000_000_000_000
+
+
+def export(at, member, name="123", told=1_796_000_000):
+    """From then on the export is that member's; None: it is no more."""
+    properties = None if member is None else {"server": name, "dataset": f"{member}/photos", "member": member}
+    return Statement("export", name, at, properties, told)
+
+
+@pytest.fixture
+def store(tmp_path):
+    root.prepare(tmp_path / "store")
+    return tmp_path / "store"
+
+
+MOMENTS = st.one_of(st.just(EVER[0]), st.integers(0, 20).map(lambda n: BEGAN + n))
+TOLD = st.lists(st.tuples(MOMENTS, st.sampled_from(["1001", "1002", None])), max_size=12)
+
+
+@given(told=TOLD)
+def test_at_every_moment_it_is_what_was_told_last(told):
+    """Of the latest moment up to then; corrections, repetitions and ends in any order."""
+    found = Inventory(export(at, member) for at, member in told)
+    for moment in range(BEGAN - 1, BEGAN + 22):
+        past = [at for at, _ in told if at <= moment]
+        expected = [member for at, member in told if past and at == max(past)][-1:]
+        known = found.at("export", "123", moment)
+        assert [known["member"] if known else None] == (expected or [None])
+    intervals = found.things("export").get("123", [])
+    assert all(a.since < a.until <= b.since < b.until for a, b in pairwise(intervals))
+    # who asks only between the moments at which it changes hands asks one member
+    hands = sorted(found.hands())
+    for since, until in zip([BEGAN - 1, *hands], [*hands, BEGAN + 22], strict=True):
+        owners = {(found.at("export", "123", m) or {}).get("member") for m in range(since, until)}
+        assert len(owners) <= 1
+
+
+@given(told=TOLD, seed=st.integers(0, 99))
+def test_what_is_told_in_several_turns_is_told(tmp_path_factory, told, seed):
+    """Read back it is the same, and its version says whether it is."""
+    where = tmp_path_factory.mktemp("inventory") / "store"
+    root.prepare(where)
+    rest = [export(at, member) for at, member in told]
+    dice = random.Random(seed)
+    while rest:
+        count = dice.randint(1, len(rest))
+        inventory.tell(where, rest[:count])
+        rest = rest[count:]
+    found = inventory.read(where)
+    whole = Inventory(export(at, member) for at, member in told)
+    assert dict(found.things("export")) == dict(whole.things("export"))
+    assert set(cuts.known(where)) >= found.hands()
+    assert found.version == inventory.tell(where, []).version == Inventory(found.statements).version
+
+
+def test_repeating_changes_nothing(store):
+    """Neither the file nor its version."""
+    first = inventory.tell(store, [export(EVER[0], "1001"), export(BEGAN, "1002")])
+    before = (store / inventory.FILE).read_bytes()
+    assert inventory.tell(store, [export(BEGAN, "1002", told=1_797_000_000)]).version == first.version
+    assert (store / inventory.FILE).read_bytes() == before
+    assert inventory.tell(store, [export(BEGAN + 1, "1001")]).version != first.version
+
+
+def test_usage_is_kept_around_the_moments_at_which_something_changes_hands(store):
+    """A new name or dataset is none."""
+    moved = Statement("export", "123", BEGAN + HOUR, {"server": "123", "dataset": "x", "member": "1001"}, 1)
+    inventory.tell(store, [export(EVER[0], "1001"), moved, export(BEGAN + 2 * HOUR, "1002")])
+    inventory.tell(
+        store, [Statement("vps", "21", BEGAN, {"member": "1001"}, 1), Statement("vps", "21", BEGAN + 5, None, 1)]
+    )
+    assert cuts.known(store) == (BEGAN, BEGAN + 5, BEGAN + 2 * HOUR)
+
+
+def test_a_damaged_line_is_refused_with_a_sentence(store):
+    """Every single bit of it: a wrong owner is worse than no answer."""
+    inventory.tell(store, [export(EVER[0], "1001"), export(BEGAN, "1002")])
+    path = store / inventory.FILE
+    content = path.read_bytes()
+    right = inventory.read(store).things("export")
+    for at in range(len(content)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
+        said = None
+        try:
+            assert inventory.read(store).things("export") == right
+        except NasacctError as error:
+            said = error.sentence
+        assert said is None or (str(path) in said and said.endswith(("bring the file back from a copy", "update it")))
+    path.write_bytes(content[:-5])
+    with pytest.raises(NasacctError, match=r"line 3 of .*inventory.jsonl is damaged"):
+        inventory.read(store)
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        (Statement("house", "1", BEGAN, {}, 1), "'house' is none of member, vps, address, export"),
+        (Statement("vps", "1", BEGAN, {"owner": "1"}, 1), "vps 1 has no 'owner', but name, member"),
+    ],
+)
+def test_what_an_inventory_does_not_know_is_refused(store, statement, why):
+    """Nothing of the statements beside it is told either."""
+    with pytest.raises(ValueError, match=why):
+        inventory.tell(store, [export(BEGAN, "1001"), statement])
+    assert inventory.read(store).statements == ()
+
+
+def test_two_cannot_tell_at_the_same_time(store):
+    """The second is told of the first."""
+    with root.hold(store / "inventory.lock", "taken", "wait"), pytest.raises(NasacctError, match="being told already"):
+        inventory.tell(store, [export(BEGAN, "1001")])
