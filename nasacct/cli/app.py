@@ -13,7 +13,10 @@ from nasacct import __version__
 from nasacct.errors import MEANINGS, OK, USAGE, NasacctError
 
 #: Every command in the order of `nasacct --help`.
-COMMANDS = ("collect", "keep", "compact", "check", "pull", "usage", "top", "record", "replay", "parse", "doctor")
+COMMANDS = (
+    *("collect", "keep", "compact", "check", "pull", "usage", "top", "inventory"),
+    *("record", "replay", "parse", "doctor"),
+)
 
 EXAMPLES = {
     "nasacct top": "who uses the NAS now",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import NasacctError
-from nasacct.store import addresses, journal
+from nasacct.store import addresses, inventory, journal
 from nasacct.store import root as store_root
 from nasacct.store.check.journals import journal_findings
 from nasacct.store.check.rollups import rollup_findings
@@ -37,6 +37,8 @@ _OURS = frozenset(
 )
 #: How often a comparison is begun anew because a keeper replaces what it reads.
 _AGAIN = 10
+#: What a store has besides its trees.
+_ROOTS = frozenset({"store.json", "sealed", FILE, "cuts.lock", inventory.FILE, "inventory.lock", STAGE})
 #: What a copy has besides.
 _COPYS = frozenset({"pull.lock", MARK, GONE})
 
@@ -66,8 +68,12 @@ def check(root: Path) -> Report:
     for tree in trees(root):
         of_tree(tree, report)
     for path in sorted(root.iterdir()):
-        if not path.name.startswith("node=") and path.name not in {"store.json", "sealed", FILE, "cuts.lock", STAGE}:
+        if not path.name.startswith("node=") and path.name not in _ROOTS:
             report.add([_stray(path)])
+    try:
+        inventory.read(root)
+    except NasacctError as error:
+        report.add([Finding("damaged", root / inventory.FILE, f"says nothing: {error.sentence}")])
     try:
         report.add(verify(root))
         months = seals(root)

@@ -1,0 +1,140 @@
+"""`nasacct inventory`: who owns what, and since when."""
+
+import sys
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasacct.cli.answer import Column, Form, form, show
+from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
+from nasacct.errors import CONFIG, DATA, IO, NO_INPUT, OK, PERMISSION, TEMPORARY, USAGE, NasacctError, of_os
+from nasacct.times import render
+
+if TYPE_CHECKING:
+    from nasacct.store.inventory import Inventory
+
+EXAMPLES = {
+    "nasacct inventory read inventory.toml": "tell the store who owns what, as a file written by hand says",
+    "nasacct inventory show": "who owns what now",
+    "nasacct inventory history export 123": "what is known of one export, from when on",
+}
+STATUSES = (OK, USAGE, DATA, NO_INPUT, IO, TEMPORARY, PERMISSION, CONFIG)
+#: What may be known of a thing, in the order in which it is told.
+_NAMES = ("name", "dataset", "server", "node", "vps", "member")
+#: More than the inventory of ten thousand members.
+_LIMIT = 64 << 20
+
+
+class Action(Enum):
+    """What is done."""
+
+    read = "read"
+    show = "show"
+    history = "history"
+
+
+def inventory(
+    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, show or history.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORD]...", help="For read the file, - for standard input; else a kind, and an id."),
+    ] = None,
+    root: Root = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> int:
+    """Say who owns what, and since when: members, VPSes, their addresses, exports.
+
+    Nothing that was told is ever changed: what changes hands is told again from a moment on, and usage before and after
+    is each one's. docs/inventory.md shows the file.
+    """
+    shape = form(as_json=as_json, as_csv=as_csv)
+    settings = configured(config, root)
+    from nasacct.store import inventory as store
+    from nasacct.store.inventory_file import statements
+    from nasacct.store.root import existing
+
+    zone, now, asked = settings.tz, datetime.now(UTC), words or []
+    existing(settings.root)
+    try:
+        before = store.read(settings.root)
+        if action is Action.read:
+            if len(asked) != 1:
+                raise NasacctError("name one file to read, or - for standard input", USAGE)
+            named = "standard input" if asked[0] == "-" else asked[0]
+            told = store.tell(settings.root, statements(_text(asked[0], named), named, before, now, zone))
+            new = len(told.statements) - len(before.statements)
+            print(f"{new} new statement{'s' * (new != 1)}" if new else "nothing is new")
+            return OK
+    except OSError as error:
+        raise of_os(error, f"reading or writing the inventory of {settings.root}") from None
+    if len(asked) > 2 or (asked and asked[0] not in store.PROPERTIES):
+        raise NasacctError(f"name a kind ({', '.join(store.PROPERTIES)}), and then an id", USAGE)
+    rows = _rows(before, asked, None if action is Action.history else int(now.timestamp()) * 1_000_000)
+    if shape is Form.TABLE:
+        rows = [row | {"is": _words(row)} for row in rows]
+
+    def written(at: datetime) -> str:
+        return render(at, zone)
+
+    columns = [
+        Column("kind", "KIND"),
+        Column("id", "ID"),
+        Column("is", "IS"),
+        Column("since", "SINCE", written, absent="always", left=True),
+    ]
+    if action is Action.history:
+        columns.append(Column("until", "UNTIL", written, absent="-", left=True))
+    show(rows, columns, shape, "" if rows else "the inventory says nothing of that; `nasacct inventory read` tells it")
+    return OK
+
+
+def _words(row: dict[str, Any]) -> str:
+    """What a thing is, for people."""
+    said = ", ".join(f"{name} {row[name]}" for name in _NAMES if row[name] is not None)
+    return said or ("shared" if row["kind"] == "address" else "-")
+
+
+def _rows(known: "Inventory", asked: list[str], moment: int | None) -> list[dict[str, Any]]:
+    """What is known of the things asked for: of a moment (µs of UTC), or of all times."""
+    from nasacct.store.inventory import EVER, PROPERTIES
+
+    found = []
+    for kind in PROPERTIES:
+        for name, intervals in sorted(known.things(kind).items()):
+            if asked and asked != [kind, name][: len(asked)]:
+                continue
+            found += [
+                {
+                    "kind": kind,
+                    "id": name,
+                    **{key: interval.properties.get(key) for key in _NAMES},
+                    "since": None if interval.since == EVER[0] else _at(interval.since),
+                    "until": None if interval.until == EVER[1] else _at(interval.until),
+                }
+                for interval in intervals
+                if moment is None or interval.since <= moment < interval.until
+            ]
+    return found
+
+
+def _at(us: int) -> datetime:
+    return datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
+
+
+def _text(path: str, named: str) -> str:
+    try:
+        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as stream:
+            content = stream.read(_LIMIT + 1)
+    except OSError as error:
+        raise of_os(error, f"reading {named}") from None
+    if len(content) > _LIMIT:
+        raise NasacctError(f"{named} is longer than any inventory; name another file", DATA)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise NasacctError(f"{named} is not UTF-8 text at byte {error.start}; an inventory is TOML", DATA) from None

@@ -1,0 +1,82 @@
+"""`nasacct inventory`, as somebody types it."""
+
+import json
+
+import pytest
+
+from nasacct.store import root
+
+FILE = """
+[[vps]]
+id = "21"
+member = "1001"
+addresses = ["192.0.2.21"]
+[[address]]
+id = "192.0.2.9"
+[[export]]
+id = "123"
+dataset = "=1001/\u202ephotos"
+member = "1001"
+since = 2026-10-15 12:00:00
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    root.prepare(tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def ask(nasacct, store, tmp_path):
+    """Runs `nasacct inventory` on the store."""
+    (tmp_path / "a.toml").write_text(FILE)
+    return lambda *words: nasacct("inventory", *words, "--root", store)
+
+
+def test_what_is_read_is_shown(ask, tmp_path):
+    """Now and from when on; names that others wrote move no cursor and become no formula."""
+    assert ask("read", tmp_path / "a.toml").stdout == "4 new statements\n"
+    assert ask("read", tmp_path / "a.toml").stdout == "nothing is new\n"
+    shown = ask("show").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "shared" in shown
+    assert "\u202e" not in shown
+    rows = json.loads(ask("show", "export", "--json").stdout)
+    assert [(r["id"], r["dataset"], r["server"], r["member"], r["since"], r["until"]) for r in rows] == [
+        ("123", "=1001/\u202ephotos", "123", "1001", "2026-10-15T10:00:00Z", None)
+    ]
+    assert "'=1001" in ask("history", "export", "123", "--csv").stdout
+
+
+def test_what_is_damaged_is_found(ask, nasacct, store, tmp_path):
+    """By check and by whoever asks; the inventory itself belongs there."""
+    ask("read", tmp_path / "a.toml")
+    assert nasacct("check", "--root", store).returncode == 0
+    path = store / "inventory.jsonl"
+    path.write_text(path.read_text().replace('"1001"', '"1002"'))
+    assert "damaged" in nasacct("check", "--root", store).stdout
+    done = ask("show")
+    assert (done.returncode, done.stderr.count("\n")) == (65, 1)
+    assert "line 2 of" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "why"),
+    [
+        (["read"], 64, "name one file to read"),
+        (["read", "/nowhere"], 66, "/nowhere"),
+        (["show", "house"], 64, "name a kind (member, vps, address, export)"),
+        (["burn"], 64, "burn"),
+    ],
+)
+def test_what_makes_no_sense_gets_a_sentence(ask, words, status, why):
+    """And a status."""
+    done = ask(*words)
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1)
+    assert why in done.stderr
+
+
+def test_there_must_be_a_store(nasacct, tmp_path):
+    """An inventory of nothing is none."""
+    assert nasacct("inventory", "show", "--root", tmp_path / "none").returncode == 66
