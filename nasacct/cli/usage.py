@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasacct.cli.answer import Column, form, show
+from nasacct.cli.answer import UNKNOWN, Column, form, show
 from nasacct.cli.freshness import freshness
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, Until, configured, moment
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 EXAMPLES = {
     "nasacct usage --by server --since yesterday": "what each server moved since midnight of yesterday",
     "nasacct usage --by client --server 103 --since today": "which addresses used one server, and how much",
+    "nasacct usage --by member --from 2026-10 --to 2026-11": "October by member, each export as long as it was theirs",
     "nasacct usage --by node --since -2h --step 5m": "the last two hours in steps of five minutes",
     "nasacct usage --explain --server 103 --since yesterday": "the readings behind one server's figures",
     "nasacct usage --by server --from 2026-10 --to 2026-11 --csv": "October, for a spreadsheet",
@@ -39,11 +40,18 @@ class By(Enum):
 
     server = "server"
     client = "client"
+    member = "member"
     node = "node"
 
 
+#: What stands for None in the column of what a row is about.
+_NOBODY = {By.client: "not per client", By.member: "nobody known"}
+
+
 def usage(
-    by: Annotated[By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client or node.")] = By.server,
+    by: Annotated[
+        By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client, member or node.")
+    ] = By.server,
     since: Since = None,
     until: Until = None,
     step: Annotated[
@@ -59,11 +67,12 @@ def usage(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Say who moved how much: a row for each server, client or node.
+    """Say who moved how much: a row for each server, client, member or node.
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
     Of a client they are the payload of its TCP connections; `not per client` is what the links moved besides: headers,
-    other protocols, connections that nobody saw.
+    other protocols, connections that nobody saw. Of a member it is what the servers of exports moved while they were
+    theirs, as the inventory says.
     `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
 
     With --explain: what each life of a counter grew by, from which reading to which one. NOTE says born: it was counted
@@ -85,7 +94,7 @@ def usage(
     from nasacct.reports.usage import usage as ask
 
     rows = ask(settings.root, by.value, first, last, step, zone, server, settings.store.ring_dir)
-    columns = [Column(by.value, by.value.upper(), absent="not per client")]
+    columns = [Column(by.value, by.value.upper(), absent=_NOBODY.get(by, UNKNOWN))]
     if by is not By.node and len({row["node"] for row in rows}) > 1:
         columns.insert(0, Column("node", "NODE"))
     if step:

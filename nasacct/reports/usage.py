@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow.compute as pc
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import breakdown, levels, steps
 from nasacct.reports.breakdown import MEASURES
+from nasacct.reports.owning import by_member
 from nasacct.reports.questions import question
 from nasacct.reports.sums import added, judged
+from nasacct.store import inventory
 from nasacct.store.journal_ring import RING
 from nasacct.store.views import EVER
 from nasacct.store.warehouse import Question, Warehouse
@@ -39,7 +41,7 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 def usage(
     root: Path,
-    by: By = "server",
+    by: By | Literal["member"] = "server",
     since: datetime | None = None,
     until: datetime | None = None,
     step: str | None = None,
@@ -56,19 +58,35 @@ def usage(
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
     By client, `client` is an address, `id` what the store calls it, and the measures are received_bytes and sent_bytes,
     of TCP's payload; a row of each node has no client (None): what its servers' links moved besides.
+    By member, it is what the servers of their exports moved while those were theirs; None: nobody is known.
     Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
     read is told in the log.
     NasacctError when there is no store, or the span or the step is none.
     """
     warehouse = Warehouse(root, ring=ring)
-    table = ask(warehouse, by, since, until, step, zone, server)
+    if by == "member":
+
+        def servers(one: str | None, begin: datetime | None, end: datetime | None) -> pa.Table:
+            return ask(warehouse, "server", begin, end, step, zone, one or server)
+
+        table = by_member(inventory.read(root), servers, since, until, breakdown.order("server"))
+    else:
+        table = ask(warehouse, by, since, until, step, zone, server)
     reached = warehouse.up_to()
     found = table.to_pylist()
     if by == "client":
         found = _addressed(found, warehouse)
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
-    keys = {"server": {"server": "who", "node": "node"}, "client": {"client": "client", "id": "who", "node": "node"}}
+    if by == "member":
+        # who is known comes before nobody
+        found.sort(key=lambda row: (row["from"], row["node"], not row["who"], row["who"]))
+        found = [row | {"who": row["who"] or None} for row in found]
+    keys = {
+        "server": {"server": "who", "node": "node"},
+        "member": {"member": "who", "node": "node"},
+        "client": {"client": "client", "id": "who", "node": "node"},
+    }
     names = keys.get(by, {"node": "node"})
     rest = [n for n in table.column_names if n not in ("node", "who")]
     return [
