@@ -47,10 +47,10 @@ def inventory(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> int:
-    """Say who owns what, and since when: members, VPSes, their addresses, exports.
+    """Say who owns what, and since when.
 
-    Nothing that was told is ever changed: what changes hands is told again from a moment on, and usage before and after
-    is each one's. docs/inventory.md shows the file.
+    It knows members, VPSes, their addresses, and exports. Nothing that was told is ever changed: what changes hands is
+    told again from a moment on, and usage before and after is each one's. docs/inventory.md shows the file.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)

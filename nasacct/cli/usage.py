@@ -67,7 +67,7 @@ def usage(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Say who moved how much: a row for each server, client, member or node.
+    """Say who moved how much, by server, client, member or node.
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
     Of a client they are the payload of its TCP connections; `not per client` is what the links moved besides: headers,

@@ -56,8 +56,8 @@ def by_member(
     if not len(whole):
         return whole
     lo, hi = _us(pc.min(column(whole, "from")).as_py()), _us(pc.max(column(whole, "to")).as_py())
-    servers = list(zip(*(column(whole, key).to_pylist() for key in ("node", "who")), strict=True))
-    changes = {pair: moments for pair in sorted(set(servers)) if (moments := owners.changes(*pair, lo, hi))}
+    servers = _servers(whole)
+    changes = {pair: moments for pair in sorted(set(servers)) if (moments := owners.changes(pair[0], pair[1], lo, hi))}
     stay = [pair not in changes for pair in servers]
     parts = [_owned(whole.filter(pa.array(stay)), owners, lo)]
     for (node, server), moments in changes.items():
@@ -68,10 +68,14 @@ def by_member(
     return _summed(pa.concat_tables(parts), whole, measures)
 
 
+def _servers(table: pa.Table) -> list[tuple[str, str]]:
+    """Node and server of each row."""
+    return list(zip(column(table, "node").to_pylist(), column(table, "who").to_pylist(), strict=True))
+
+
 def _owned(part: pa.Table, owners: Owners, moment: int) -> pa.Table:
     """The rows of servers as those of who owned them at a moment."""
-    pairs = zip(*(column(part, key).to_pylist() for key in ("node", "who")), strict=True)
-    whose = pa.array([owners.of(node, server, moment) or "" for node, server in pairs], pa.string())
+    whose = pa.array([owners.of(node, server, moment) or "" for node, server in _servers(part)], pa.string())
     return part.set_column(part.column_names.index("who"), "who", whose)
 
 
