@@ -40,7 +40,7 @@ def inventory(
     action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, show or history.")],
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORD]...", help="For read the file, - for standard input; else a kind, and an id."),
+        typer.Argument(metavar="WORD", help="For read the file, - for standard input; else a kind, and an id."),
     ] = None,
     root: Root = None,
     config: ConfigFile = None,

@@ -40,17 +40,18 @@ class By(Enum):
 
     server = "server"
     client = "client"
+    vps = "vps"
     member = "member"
     node = "node"
 
 
 #: What stands for None in the column of what a row is about.
-_NOBODY = {By.client: "not per client", By.member: "nobody known"}
+_NOBODY = {By.client: "not per client", By.vps: "not per client", By.member: "nobody known"}
 
 
 def usage(
     by: Annotated[
-        By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client, member or node.")
+        By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client, vps, member or node.")
     ] = By.server,
     since: Since = None,
     until: Until = None,
@@ -67,12 +68,12 @@ def usage(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Say who moved how much, by server, client, member or node.
+    """Say who moved how much, by server, client, VPS, member or node.
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
     Of a client they are the payload of its TCP connections; `not per client` is what the links moved besides: headers,
     other protocols, connections that nobody saw. Of a member it is what the servers of exports moved while they were
-    theirs, as the inventory says.
+    theirs, of a VPS what its addresses moved, as the inventory says.
     `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
 
     With --explain: what each life of a counter grew by, from which reading to which one. NOTE says born: it was counted
@@ -106,12 +107,12 @@ def usage(
         Column("sent_bytes", "SENT", in_bytes, bounded=True),
         Column("calls", "CALLS", in_count, bounded=True),
     ]
-    columns += measures[2:4] if by is By.client else measures
+    columns += measures[2:4] if by in (By.client, By.vps) else measures
     mend = "leave --since and --until out" if since or until else "`nasacct doctor` says what it finds"
     heading = f"no {by.value} was read in that time; {mend}"
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
-    if by is By.client and rows and not any(row["id"] for row in rows):
+    if by in (By.client, By.vps) and rows and not any(row[by.value] for row in rows):
         heading += "; no client was read in that time: `clients` must be named in sources.enabled"
     show(rows, columns, shape, heading, freshness(settings.root, {row["node"]: row["as_of"] for row in rows}, zone))
 

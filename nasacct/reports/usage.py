@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pyarrow.compute as pc
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import breakdown, levels, steps
 from nasacct.reports.breakdown import MEASURES
-from nasacct.reports.owning import by_member
+from nasacct.reports.owners import Members, Vpses
+from nasacct.reports.owning import by_owner
 from nasacct.reports.questions import question
 from nasacct.reports.sums import added, judged
 from nasacct.store import inventory
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from nasacct.reports.breakdown import By
+    from nasacct.reports.owners import Owners
     from nasacct.store.views import Piece
 
 log = logging.getLogger(__name__)
 
 #: The views of what is a server's; from when to when there are any is what an answer without ends tells.
 VIEWS = tuple(MEASURES)
+#: What usage is first told by, of that which is told by owner.
+_OWNED: dict[str, By] = {"member": "server", "vps": "client"}
 _TIMES = ("node", "server", "client", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
 #: Before and after everything that a store can hold.
 _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -41,7 +45,7 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 def usage(
     root: Path,
-    by: By | Literal["member"] = "server",
+    by: By | Literal["member", "vps"] = "server",
     since: datetime | None = None,
     until: datetime | None = None,
     step: str | None = None,
@@ -59,32 +63,30 @@ def usage(
     By client, `client` is an address, `id` what the store calls it, and the measures are received_bytes and sent_bytes,
     of TCP's payload; a row of each node has no client (None): what its servers' links moved besides.
     By member, it is what the servers of their exports moved while those were theirs; None: nobody is known.
+    By vps, it is what clients moved: `vps N`, `shared`, or the address of one that nobody is known of.
     Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
     read is told in the log.
     NasacctError when there is no store, or the span or the step is none.
     """
     warehouse = Warehouse(root, ring=ring)
-    if by == "member":
-
-        def servers(one: str | None, begin: datetime | None, end: datetime | None) -> pa.Table:
-            return ask(warehouse, "server", begin, end, step, zone, one or server)
-
-        table = by_member(inventory.read(root), servers, since, until, breakdown.order("server"))
+    if by in _OWNED:
+        table = _by_owner(warehouse, by, since, until, step, zone, server)
     else:
-        table = ask(warehouse, by, since, until, step, zone, server)
+        table = ask(warehouse, cast("By", by), since, until, step, zone, server)
     reached = warehouse.up_to()
     found = table.to_pylist()
     if by == "client":
         found = _addressed(found, warehouse)
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
-    if by == "member":
+    if by in _OWNED:
         # who is known comes before nobody
         found.sort(key=lambda row: (row["from"], row["node"], not row["who"], row["who"]))
         found = [row | {"who": row["who"] or None} for row in found]
     keys = {
         "server": {"server": "who", "node": "node"},
         "member": {"member": "who", "node": "node"},
+        "vps": {"vps": "who", "node": "node"},
         "client": {"client": "client", "id": "who", "node": "node"},
     }
     names = keys.get(by, {"node": "node"})
@@ -95,6 +97,29 @@ def usage(
         | {"as_of": reached.get(row["node"])}
         for row in found
     ]
+
+
+def _by_owner(
+    warehouse: Warehouse,
+    by: str,
+    since: datetime | None,
+    until: datetime | None,
+    step: str | None,
+    zone: tzinfo,
+    server: str | None,
+) -> pa.Table:
+    """The same by the members of servers or the VPSes of clients; '' where there is none."""
+    known = inventory.read(warehouse.root)
+    of = _OWNED[by]
+
+    def owners() -> Owners:
+        # of a client that is new the address is known once it was asked for
+        return Members(known) if by == "member" else Vpses(known, warehouse.addresses())
+
+    def asked(one: str | None, begin: datetime | None, end: datetime | None) -> pa.Table:
+        return ask(warehouse, of, begin, end, step, zone, server or (one if by == "member" else None))
+
+    return by_owner(owners, asked, since, until, breakdown.order(of))
 
 
 def _addressed(rows: list[dict[str, Any]], warehouse: Warehouse) -> list[dict[str, Any]]:
