@@ -224,7 +224,7 @@ class Stock:
             aside = []
         except OSError as error:
             return [*trouble, not_now(error)]
-        return [*trouble, *(f"{p} could not be read; what it held is missing" for p in aside)]
+        return [*trouble, *(f"{p} was put aside; what only it held is missing" for p in aside)]
 
 
 def _begins(segment: Segment) -> str:

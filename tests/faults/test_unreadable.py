@@ -234,7 +234,7 @@ def test_a_collector_puts_aside_what_the_medium_has_lost(tmp_path, monkeypatch):
     assert [p.name for p in tree.quarantine.iterdir()] == [path.name]
     house = Warehouse(tmp_path)
     house.query("SELECT 1 FROM nfsd", views=["nfsd"])
-    assert house.trouble == [f"{tree.quarantine / path.name} could not be read; what it held is missing"]
+    assert house.trouble == [f"{tree.quarantine / path.name} was put aside; what only it held is missing"]
 
 
 def test_a_collector_waits_for_descriptors(tmp_path, monkeypatch):
