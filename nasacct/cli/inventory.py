@@ -1,7 +1,7 @@
 """`nasacct inventory`: who owns what, and since when."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,9 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasacct.cli.answer import Column, Form, form, show
-from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
-from nasacct.errors import CONFIG, DATA, IO, NO_INPUT, OK, PERMISSION, TEMPORARY, USAGE, NasacctError, of_os
+from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, configured, moment
+from nasacct.errors import (
+    CONFIG,
+    DATA,
+    IO,
+    NO_INPUT,
+    OK,
+    PERMISSION,
+    TEMPORARY,
+    UNAVAILABLE,
+    USAGE,
+    NasacctError,
+    of_os,
+)
 from nasacct.times import render
+from nasacct.units import in_bytes
 
 if TYPE_CHECKING:
     from nasacct.store.inventory import Inventory
@@ -20,10 +33,13 @@ EXAMPLES = {
     "nasacct inventory read inventory.toml": "tell the store who owns what, as a file written by hand says",
     "nasacct inventory show": "who owns what now",
     "nasacct inventory history export 123": "what is known of one export, from when on",
+    "nasacct inventory missing --since yesterday": "who used the NAS and is not in it",
 }
-STATUSES = (OK, USAGE, DATA, NO_INPUT, IO, TEMPORARY, PERMISSION, CONFIG)
+STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, IO, TEMPORARY, PERMISSION, CONFIG)
 #: What may be known of a thing, in the order in which it is told.
 _NAMES = ("name", "dataset", "server", "node", "vps", "member")
+#: For how long what is missing is looked for.
+_RECENT = timedelta(days=30)
 #: More than the inventory of ten thousand members.
 _LIMIT = 64 << 20
 
@@ -34,14 +50,18 @@ class Action(Enum):
     read = "read"
     show = "show"
     history = "history"
+    missing = "missing"
 
 
 def inventory(
-    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, show or history.")],
+    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, show, history or missing.")],
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORD", help="For read the file, - for standard input; else a kind, and an id."),
+        typer.Argument(
+            metavar="WORD", help="For read the file, - for standard input; for show and history a kind, and an id."
+        ),
     ] = None,
+    since: Since = None,
     root: Root = None,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -51,6 +71,8 @@ def inventory(
 
     It knows members, VPSes, their addresses, and exports. Nothing that was told is ever changed: what changes hands is
     told again from a moment on, and usage before and after is each one's. docs/inventory.md shows the file.
+    `missing` lists the servers and addresses that used the NAS in the last 30 days, or since --since, but are nobody's
+    that is known.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
@@ -72,6 +94,13 @@ def inventory(
             return OK
     except OSError as error:
         raise of_os(error, f"reading or writing the inventory of {settings.root}") from None
+    if since and action is not Action.missing:
+        raise NasacctError("--since goes with missing alone; leave it out", USAGE)
+    if action is Action.missing:
+        if asked:
+            raise NasacctError("missing lists all there are; leave out what stands behind it", USAGE)
+        _missing(settings.root, moment(since, zone, "--since") or now - _RECENT, shape)
+        return OK
     if len(asked) > 2 or (asked and asked[0] not in store.PROPERTIES):
         raise NasacctError(f"name a kind ({', '.join(store.PROPERTIES)}), and then an id", USAGE)
     rows = _rows(before, asked, None if action is Action.history else int(now.timestamp()) * 1_000_000)
@@ -91,6 +120,14 @@ def inventory(
         columns.append(Column("until", "UNTIL", written, absent="-", left=True))
     show(rows, columns, shape, "" if rows else "the inventory says nothing of that; `nasacct inventory read` tells it")
     return OK
+
+
+def _missing(root: Path, since: datetime, shape: Form) -> None:
+    from nasacct.reports.missing import missing
+
+    rows = missing(root, since)
+    columns = [Column("kind", "KIND"), Column("id", "ID"), Column("node", "NODE"), Column("bytes", "MOVED", in_bytes)]
+    show(rows, columns, shape, "" if rows else "of all that used the NAS since then somebody is known")
 
 
 def _words(row: dict[str, Any]) -> str:

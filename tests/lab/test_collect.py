@@ -15,8 +15,9 @@ import vm
 
 pytestmark = pytest.mark.lab
 
-#: Servers whose clients were idle, for two cycles, at every end of a life; and one that was restarted after a load.
-QUIESCED, ABRUPT = ("101", "102", "103"), "104"
+#: Servers whose clients were idle, for two cycles, at every end of a life; one that was restarted after a load; and one
+#: that was restarted in the middle of one.
+QUIESCED, ABRUPT, LOADED = ("101", "102", "103"), "104", "105"
 MIB = 1 << 20
 
 
@@ -85,7 +86,7 @@ def test_the_collector_ends_with_status_0_on_sigterm(truth):
 
 def test_usage_names_exactly_the_servers(usage):
     """No server is missing and nothing else is taken for one."""
-    assert set(usage) == {*QUIESCED, ABRUPT}
+    assert set(usage) == {*QUIESCED, ABRUPT, LOADED}
 
 
 @pytest.mark.parametrize("measure", ["read_bytes", "written_bytes"])
@@ -133,6 +134,17 @@ def test_a_restart_between_two_cycles_is_never_understated(truth, usage, measure
         assert row[measure] == moved
 
 
+@pytest.mark.parametrize(("measure", "sent"), [("read_bytes", "received"), ("written_bytes", "sent")])
+def test_a_restart_under_load_is_neither_understated_nor_invented(truth, usage, measure, sent):
+    """At least what the client counts, which it may have sent twice; no more than it moved by TCP at all."""
+    row, moved = usage[LOADED], truth["servers"][LOADED]["moved"][measure]
+    assert moved == 12 * MIB
+    assert row[f"{measure}_max"] is None or moved <= row[f"{measure}_max"]
+    assert row[measure] <= sum(c[sent] for c in truth["sockets"]["26"]["connections"])
+    if row[f"{measure}_quality"] == "exact":
+        assert moved <= row[measure]
+
+
 #: VPSes and what became of their connections.
 VPSES = {
     "21": "NFSv4.2 with nconnect=4, over a restart of its server",
@@ -155,6 +167,15 @@ def test_a_client_moved_what_its_own_kernel_counts(truth, clients, vps):
     assert abs(row["received_bytes"] - sent) <= len(every)
     assert abs(row["sent_bytes"] - received) <= len(every)
     assert row["quality"] == "exact"
+
+
+def test_a_client_whose_server_died_under_it_moved_what_its_own_kernel_counts(truth, clients):
+    """What one side sent last, and the other heard or did not, is all that they may differ by."""
+    about = truth["sockets"]["26"]
+    row, every = clients[about["address"]], about["connections"]
+    assert len(every) >= 2
+    for measure, sent in (("received_bytes", "sent"), ("sent_bytes", "received")):
+        assert abs(row[measure] - sum(c[sent] for c in every)) <= MIB
 
 
 def test_connections_were_as_the_story_has_it(truth):

@@ -1,4 +1,4 @@
-"""Drive known loads at four NFS servers while `nasacct collect` watches; leave its store and the truth behind.
+"""Drive known loads at five NFS servers while `nasacct collect` watches; leave its store and the truth behind.
 
     python3 guest/accuracy.py      (needs --disk nas:2G --project; results in $LAB_OUT)
 
@@ -34,6 +34,7 @@ PLAN = {
     "102": Plan("1002", {23: "3"}),
     "103": Plan("1003", {24: "4.2"}),
     "104": Plan("1003/photos", {25: "3"}),
+    "105": Plan("1004", {26: "3"}),
 }
 CONFIG = """
 node = "nas"
@@ -103,11 +104,19 @@ def play(nas: Nas, watch: Collector | Nobody) -> None:
     load(vps[25], write(2), read(1))
     say("104 was restarted right after a load")
 
+    busy = vps[26].spawn(f"{write(12, block_kib=64)} && {read(12, block_kib=64)}")
+    wait_until(lambda: nas.servers["105"].io()[1] > 2 << 20, "the load on 105 is under way")
+    nas.restart("105")
+    said, _ = busy.communicate(timeout=120)
+    if busy.returncode:
+        raise RuntimeError(f"vps26: {said}")
+    say("105 was restarted in the middle of a load, which went on")
+
     watch.cycles(2)
     vps[24].unplug()
-    for name in ("101", "102", "104"):
+    for name in ("101", "102", "104", "105"):
         nas.unmount(name)
-    for number in (21, 22, 23, 25):
+    for number in (21, 22, 23, 25, 26):
         wait_until(lambda one=vps[number]: not one.connected(), f"vps{number} has disconnected")
     say("vps24 died while it had mounted 103, the others unmounted")
     watch.cycles(2)

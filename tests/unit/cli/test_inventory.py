@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import series
 
 from nasacct.store import root
 
@@ -75,6 +76,29 @@ def test_what_makes_no_sense_gets_a_sentence(ask, words, status, why):
     done = ask(*words)
     assert (done.returncode, done.stderr.count("\n")) == (status, 1)
     assert why in done.stderr
+
+
+SERIES = """
+links   server=123 link=v1 received_bytes 0+1000x6
+links   server=7 link=v2 received_bytes 0+9000x6
+links   server=7 link=v2 sent_bytes 0+0x6
+clients server=7 client=c1 received_bytes 0+100x6
+clients server=7 client=c1 sent_bytes 0+0x6
+"""
+
+
+def test_what_is_missing_is_listed(nasacct, tmp_path, ask, store):
+    """Servers and clients of which nobody is known, the most busy first."""
+    series.write(SERIES, store)
+    ask("read", tmp_path / "a.toml")
+    rows = json.loads(ask("missing", "--since", "2026-11-01", "--json").stdout)
+    assert rows == [
+        {"kind": "export", "id": "7", "node": "nas1", "bytes": 54_000},
+        {"kind": "address", "id": "c1", "node": "nas1", "bytes": 600},
+    ]
+    assert "54.0 kB" in ask("missing", "--since", "2026-11-01").stdout
+    assert "somebody is known" in ask("missing", "--since", "2030-11-01").stdout
+    assert ask("show", "--since", "2026-11-01").returncode == 64
 
 
 def test_there_must_be_a_store(nasacct, tmp_path):
