@@ -27,10 +27,14 @@ from nasacct.times import render
 from nasacct.units import in_bytes
 
 if TYPE_CHECKING:
-    from nasacct.store.inventory import Inventory
+    from zoneinfo import ZoneInfo
+
+    from nasacct.config import Config
+    from nasacct.store.inventory import Inventory, Statement
 
 EXAMPLES = {
     "nasacct inventory read inventory.toml": "tell the store who owns what, as a file written by hand says",
+    "nasacct inventory sync": "tell it what vpsAdmin's API says now",
     "nasacct inventory show": "who owns what now",
     "nasacct inventory history export 123": "what is known of one export, from when on",
     "nasacct inventory missing --since yesterday": "who used the NAS and is not in it",
@@ -48,13 +52,14 @@ class Action(Enum):
     """What is done."""
 
     read = "read"
+    sync = "sync"
     show = "show"
     history = "history"
     missing = "missing"
 
 
 def inventory(
-    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, show, history or missing.")],
+    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, sync, show, history or missing.")],
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -77,18 +82,15 @@ def inventory(
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
     from nasacct.store import inventory as store
-    from nasacct.store.inventory_file import statements
     from nasacct.store.root import existing
 
     zone, now, asked = settings.tz, datetime.now(UTC), words or []
     existing(settings.root)
     try:
         before = store.read(settings.root)
-        if action is Action.read:
-            if len(asked) != 1:
-                raise NasacctError("name one file to read, or - for standard input", USAGE)
-            named = "standard input" if asked[0] == "-" else asked[0]
-            told = store.tell(settings.root, statements(_text(asked[0], named), named, before, now, zone))
+        if action in (Action.read, Action.sync):
+            found = _read(asked, before, now, zone) if action is Action.read else _synced(asked, settings, before, now)
+            told = store.tell(settings.root, found)
             new = len(told.statements) - len(before.statements)
             print(f"{new} new statement{'s' * (new != 1)}" if new else "nothing is new")
             return OK
@@ -120,6 +122,26 @@ def inventory(
         columns.append(Column("until", "UNTIL", written, absent="-", left=True))
     show(rows, columns, shape, "" if rows else "the inventory says nothing of that; `nasacct inventory read` tells it")
     return OK
+
+
+def _read(asked: list[str], before: "Inventory", now: datetime, zone: "ZoneInfo") -> "list[Statement]":
+    from nasacct.store.inventory_file import statements
+
+    if len(asked) != 1:
+        raise NasacctError("name one file to read, or - for standard input", USAGE)
+    named = "standard input" if asked[0] == "-" else asked[0]
+    return statements(_text(asked[0], named), named, before, now, zone)
+
+
+def _synced(asked: list[str], settings: "Config", before: "Inventory", now: datetime) -> "list[Statement]":
+    from nasacct.collect import vpsadmin
+
+    if asked:
+        raise NasacctError("sync asks for everything; leave out what stands behind it", USAGE)
+    if settings.vpsadmin.url is None:
+        raise NasacctError("nobody is there to ask; say vpsadmin.url in the configuration", CONFIG)
+    api = vpsadmin.Api(settings.vpsadmin.url, settings.vpsadmin.token_file)
+    return vpsadmin.statements(before, vpsadmin.seen(api), now)
 
 
 def _missing(root: Path, since: datetime, shape: Form) -> None:

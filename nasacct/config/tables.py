@@ -140,6 +140,17 @@ class Sources(Table):
     )
 
 
+class Vpsadmin(Table):
+    """The API that knows who owns what."""
+
+    url: str | None = Field(
+        default=None, description='the address of vpsAdmin\'s API, such as "https://api.example.org/v7.0"'
+    )
+    token_file: AbsolutePath | None = Field(
+        default=None, description="the file in which the token stands, readable by nobody else", strict=False
+    )
+
+
 class Store(Table):
     """How long what is kept, and the bounds that unknown bytes get."""
 
@@ -189,6 +200,7 @@ class Config(Table):
     links: Links = Field(default=Links(), description="a table")
     disks: Disks = Field(default=Disks(), description="a table")
     sources: Sources = Field(default=Sources(), description="a table")
+    vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     store: Store = Field(default=Store(), description="a table")
 
     @property

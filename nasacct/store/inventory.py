@@ -4,7 +4,7 @@
 
 First `{"nasacct_inventory": 1}`, then a line for each statement, in the order in which they were told:
 
-    {"kind": "export", "id": "123", "at": "2026-10-15T12:00:00Z", "told": "2026-10-15T12:03:11Z",
+    {"kind": "export", "id": "123", "at": "2026-10-15T12:00:00Z", "told": "2026-10-15T12:03:11Z", "by": "vpsadmin",
      "is": {"server": "123", "dataset": "1001/photos", "member": "1001"}, "sum": "1f0c2a77"}
 
 From `at` on (null: as long as anybody can ask) the thing `is` that, or is no more (null). Of two statements about the
@@ -36,6 +36,8 @@ FORMAT = 1
 FILE = "inventory.jsonl"
 _KEY = "nasacct_inventory"
 
+#: Who told what a file says that somebody wrote.
+BY_HAND = "hand"
 Kind = Literal["member", "vps", "address", "export"]
 #: What is known of a thing: the names of its properties, of which each may be missing.
 PROPERTIES: dict[Kind, tuple[str, ...]] = {
@@ -54,13 +56,17 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """From `at` on (µs of UTC) the thing has these properties, None: it is no more. `told` in whole seconds of UTC."""
+    """From `at` on (µs of UTC) the thing has these properties, None: it is no more.
+
+    `told` in whole seconds of UTC, `by` a person or what was asked.
+    """
 
     kind: Kind
     id: str
     at: int
     properties: Properties | None
     told: int
+    by: str = BY_HAND
 
     @property
     def about(self) -> tuple[Kind, str, int]:
@@ -75,6 +81,7 @@ class Statement:
             "at": None if self.at == EVER[0] else iso(_EPOCH + timedelta(microseconds=self.at)),
             "is": self.properties,
             "told": iso(datetime.fromtimestamp(self.told, UTC)),
+            "by": self.by,
         }
         return _line(said | {"sum": _sum(said)})
 
@@ -86,7 +93,7 @@ class Statement:
             raise ValueError("its sum is wrong")
         kind, properties = said["kind"], said["is"]
         at = EVER[0] if said["at"] is None else _us(said["at"])
-        made = cls(kind, said["id"], at, properties, _us(said["told"]) // 1_000_000)
+        made = cls(kind, said["id"], at, properties, _us(said["told"]) // 1_000_000, said["by"])
         made.check()
         return made
 
@@ -117,12 +124,12 @@ class Inventory:
         self.version = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._things: dict[Kind, dict[str, list[Interval]]] = {kind: {} for kind in PROPERTIES}
         #: What was told last of each thing and moment.
-        self.said = {statement.about: statement.properties for statement in self.statements}
-        of: dict[tuple[Kind, str], dict[int, Properties | None]] = {}
-        for (kind, name, at), properties in self.said.items():
-            of.setdefault((kind, name), {})[at] = properties
-        for (kind, name), told in of.items():
-            intervals = list(_intervals(told))
+        self.said = {statement.about: statement for statement in self.statements}
+        self._of: dict[tuple[Kind, str], dict[int, Statement]] = {}
+        for (kind, name, at), statement in self.said.items():
+            self._of.setdefault((kind, name), {})[at] = statement
+        for (kind, name), told in self._of.items():
+            intervals = list(_intervals({at: statement.properties for at, statement in told.items()}))
             if intervals:
                 self._things[kind][name] = intervals
 
@@ -136,6 +143,12 @@ class Inventory:
             if interval.since <= moment < interval.until:
                 return interval.properties
         return None
+
+    def told_by(self, kind: Kind, name: str, moment: int) -> str | None:
+        """Who told what a thing is at a moment; None when nobody did."""
+        told = self._of.get((kind, name), {})
+        last = max((at for at in told if at <= moment), default=None)
+        return None if last is None else told[last].by
 
     def hands(self) -> set[int]:
         """The moments (µs of UTC) at which something came to somebody, or changed hands."""
@@ -183,12 +196,13 @@ def tell(root: Path, statements: Iterable[Statement]) -> Inventory:
     """
     existing(root)
     with hold(root / "inventory.lock", f"the inventory of {root} is being told already", "or wait until it has"):
-        before, nothing = read(root), object()
+        before = read(root)
         said, new = dict(before.said), []
         for statement in statements:
             statement.check()
-            if said.get(statement.about, nothing) != statement.properties:
-                said[statement.about] = statement.properties
+            known = said.get(statement.about)
+            if known is None or known.properties != statement.properties:
+                said[statement.about] = statement
                 new.append(statement)
         if not new:
             return before

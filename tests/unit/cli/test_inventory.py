@@ -4,6 +4,7 @@ import json
 
 import pytest
 import series
+from haveapi import Vpsadmin, serving
 
 from nasacct.store import root
 
@@ -76,6 +77,26 @@ def test_what_makes_no_sense_gets_a_sentence(ask, words, status, why):
     done = ask(*words)
     assert (done.returncode, done.stderr.count("\n")) == (status, 1)
     assert why in done.stderr
+
+
+def test_the_api_is_asked(nasacct, store, tmp_path):
+    """As the configuration says; when it fails, nothing is told."""
+    api = Vpsadmin()
+    api.rows["users"] = [{"id": 1001, "login": "first"}]
+    (tmp_path / "token").write_text("secret")
+    with serving(api) as url:
+        said = {"NASACCT_VPSADMIN__URL": url, "NASACCT_VPSADMIN__TOKEN_FILE": str(tmp_path / "token")}
+        assert nasacct("inventory", "sync", "--root", store, **said).stdout == "1 new statement\n"
+        assert nasacct("inventory", "sync", "--root", store, **said).stdout == "nothing is new\n"
+        api.rows["users"].append({"id": 1002})
+        api.rows["exports"] = [{"id": 1, "user": "nobody"}]
+        done = nasacct("inventory", "sync", "--root", store, **said)
+    assert (done.returncode, done.stderr.count("\n")) == (65, 1)
+    assert "secret" not in done.stderr
+    rows = json.loads(nasacct("inventory", "show", "--json", "--root", store).stdout)
+    assert [(row["id"], row["name"]) for row in rows] == [("1001", "first")]
+    done = nasacct("inventory", "sync", "--root", store)
+    assert (done.returncode, "say vpsadmin.url" in done.stderr) == (78, True)
 
 
 SERIES = """

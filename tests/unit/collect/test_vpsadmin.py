@@ -1,0 +1,210 @@
+"""The inventory of vpsAdmin's API, over real HTTP: all of it or nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from haveapi import Vpsadmin, serving
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nasacct.collect import vpsadmin
+from nasacct.collect.vpsadmin import Api, seen, statements
+from nasacct.errors import CONFIG, DATA, UNAVAILABLE, NasacctError
+from nasacct.store.inventory import EVER, Inventory, Statement
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+MADE = "2026-10-01T10:00:00Z"
+
+
+def us(at):
+    return int(at.timestamp()) * 1_000_000
+
+
+def some():
+    """A member with two VPSes and an export, another with a VPS, an address of nobody."""
+    api = Vpsadmin()
+    api.rows["users"] = [{"id": 1001, "login": "first"}, {"id": 1002, "login": "second"}]
+    owners = {21: 1001, 22: 1001, 31: 1002}
+    api.rows["vpses"] = [
+        {"id": n, "hostname": f"vps{n}", "user": {"id": owner, "login": "x"}, "created_at": MADE}
+        for n, owner in owners.items()
+    ]
+    api.rows["network_interfaces"] = [{"id": 100 + n, "vps": {"id": n}, "name": "eth0"} for n in owners]
+    api.rows["ip_addresses"] = [
+        {"id": n, "addr": f"192.0.2.{n}", "prefix": 32, "network_interface": {"id": 100 + n}} for n in owners
+    ]
+    api.rows["ip_addresses"] += [
+        {"id": 99, "addr": "192.0.2.99", "prefix": 32, "network_interface": None},
+        {"id": 121, "addr": "2001:db8:0:21::", "prefix": 64, "network_interface": {"id": 121}},
+    ]
+    api.rows["exports"] = [
+        {
+            "id": 123,
+            "user": {"id": 1001},
+            "dataset": {"id": 5, "name": "1001/photos"},
+            "snapshot": None,
+            "path": "/export/1001/photos",
+            "created_at": MADE,
+        }
+    ]
+    return api
+
+
+@pytest.fixture
+def api():
+    return some()
+
+
+@pytest.fixture
+def client(api, tmp_path):
+    """The API as it is asked, with a page of two rows; pauses are noted."""
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    paused = []
+    with serving(api) as url:
+        made = Api(url, token, paused.append, 2)
+        made_paused[id(made)] = paused
+        yield made
+
+
+made_paused = {}
+
+
+def synced(before, client, now=NOW):
+    return Inventory([*before.statements, *statements(before, seen(client), now)])
+
+
+def test_all_pages_are_read(api, client):
+    """Everything is there from when it was made on, and addresses are their VPSes'."""
+    found = synced(Inventory(), client)
+    made = us(datetime.fromisoformat(MADE))
+    assert found.things("export") == {
+        "123": [(made, EVER[1], {"server": "123", "dataset": "1001/photos", "member": "1001"})]
+    }
+    assert found.things("vps")["31"] == [(made, EVER[1], {"name": "vps31", "member": "1002"})]
+    assert {name: i[0].properties["vps"] for name, i in found.things("address").items()} == {
+        "192.0.2.21/32": "21",
+        "192.0.2.22/32": "22",
+        "192.0.2.31/32": "31",
+        "2001:db8:0:21::/64": "21",
+    }
+    assert found.things("member")["1002"] == [(*EVER, {"name": "second"})]
+    assert len([path for path in api.asked if "/ip_addresses" in path]) == 4
+
+
+def test_nothing_new_tells_nothing(client):
+    """However often it is asked."""
+    once = synced(Inventory(), client)
+    assert synced(once, client, NOW + timedelta(days=1)).statements == once.statements
+
+
+def test_what_changes_hands_or_ends_is_so_from_now_on(api, client):
+    """And what was stays."""
+    once = synced(Inventory(), client)
+    later = NOW + timedelta(hours=1)
+    api.rows["vpses"][0]["user"]["id"] = 1002
+    api.rows["exports"].clear()
+    twice = synced(once, client, later)
+    assert twice.at("vps", "21", us(later) - 1)["member"] == "1001"
+    assert twice.at("vps", "21", us(later))["member"] == "1002"
+    assert twice.at("export", "123", us(later) - 1) is not None
+    assert twice.at("export", "123", us(later)) is None
+    assert twice.hands() == once.hands() | {us(later)}
+
+
+def test_what_was_told_by_hand_stays(api, client):
+    """Until somebody tells it otherwise; it is not ended either."""
+    by_hand = [Statement("vps", "21", EVER[0], {"member": "7"}, 1), Statement("vps", "77", EVER[0], {"member": "7"}, 1)]
+    found = synced(Inventory(by_hand), client)
+    assert found.at("vps", "21", us(NOW)) == {"member": "7"}
+    assert found.at("vps", "77", us(NOW)) == {"member": "7"}
+    assert found.at("vps", "22", us(NOW))["member"] == "1001"
+
+
+@pytest.mark.parametrize("fault", [(503, b"down"), (429, b""), (200, None)])
+def test_what_fails_for_a_moment_is_asked_again(api, client, fault):
+    """A busy server, and a connection that breaks."""
+    api.faults = [(503, b"busy"), fault] if fault[1] is not None else [(502, b"")]
+    assert len(synced(Inventory(), client).things("vps")) == 3
+    assert made_paused[id(client)]
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "why"),
+    [
+        ([(503, b"")] * 3, UNAVAILABLE, r"/users cannot be asked \(HTTP 503\); try again later"),
+        ([(401, b"")], CONFIG, "refuses to answer .HTTP 401.; is the token in .*token right"),
+        ([(404, b"")], DATA, "cannot be asked .HTTP 404.; is vpsadmin.url right"),
+        ([(200, b"<html>")], DATA, "answers what is no answer of HaveAPI"),
+        ([(200, {"status": True, "response": []})], DATA, "answers what is no answer of HaveAPI"),
+        (
+            [(200, {"status": False, "message": "object not found"})],
+            DATA,
+            "refuses: object not found; nothing was told",
+        ),
+        ([(200, {"status": True, "response": {"vps": []}})], DATA, "answers without a list of users"),
+        ([(200, {"status": True, "response": {"users": [{"id": 0}]}})], DATA, "answers with id 0 after 0"),
+    ],
+)
+def test_what_cannot_be_had_gets_a_sentence_and_nothing_is_told(api, client, faults, status, why):
+    """The token is in none."""
+    api.faults = list(faults)
+    with pytest.raises(NasacctError, match=why) as caught:
+        seen(client)
+    assert caught.value.status == status
+    assert "secret" not in caught.value.sentence + repr(client)
+
+
+def test_half_an_answer_is_none(api, client):
+    """The last page fails: what came before is not told."""
+    once = synced(Inventory(), client)
+    api.rows["exports"].append({"id": 124, "user": "nobody"})
+    with pytest.raises(NasacctError, match="answers with a row that is none"):
+        synced(once, client)
+
+
+def test_there_must_be_somebody_to_ask(tmp_path):
+    """At an address, with a token that can be read."""
+    with pytest.raises(NasacctError, match="is no address of an API"):
+        Api("file:///etc/passwd")
+    with pytest.raises(NasacctError, match="reading the token"):
+        Api("http://127.0.0.1:1", tmp_path / "none")
+    with pytest.raises(NasacctError, match=r"cannot be asked .*refused"):
+        seen(Api("http://127.0.0.1:1", pause=lambda _: None))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "vps", "user", "addr"]), inner),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(rows=st.dictionaries(st.sampled_from(sorted(some().rows)), st.lists(JSON, max_size=3)))
+def test_whatever_its_rows_are_they_are_told_or_get_a_sentence(client, rows, monkeypatch):
+    """Of any shape."""
+    answers = some()
+    answers.rows |= rows
+
+    def every(_, resource, name):
+        yield from answers.rows[resource]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vpsadmin.Api, "every", every)
+        try:
+            found = seen(client)
+        except NasacctError:
+            found = {}
+    for statement in statements(Inventory(), found, NOW):
+        statement.check()
+        assert Statement.decode(statement.encode()) == statement
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@given(body=st.one_of(JSON, st.binary(max_size=20), st.fixed_dictionaries({"status": st.just(True), "response": JSON})))
+def test_whatever_it_answers_gets_a_sentence(api, client, body):
+    """A body of any shape."""
+    api.faults = [(200, body)]
+    with pytest.raises(NasacctError):
+        seen(client)
