@@ -69,7 +69,7 @@ class _Server:
 
     All connections were known at `listed_at`, when it had accepted so many (`opens`) and its link had moved so much
     (`listed`; `looked`: when it was last looked at). Those in `gone` have ended without a word. Until it is `settled`,
-    ends that are told may be of before.
+    ends that are told may be of before; those of a server that was not there when all were listed are not.
     """
 
     server: Server
@@ -103,6 +103,8 @@ class Clients:
         self._lock = threading.Lock()
         self._servers: dict[str, _Server] = {}
         self._ended: set[str] = set()
+        # whether all servers were listed before: who is new then is new
+        self._listed = False
         self._changes = Changes(CLIENTS)
         # a descriptor that is closed leaves it by itself
         self._told = select.epoll()
@@ -194,7 +196,8 @@ class Clients:
             moved = links.get(server.link or "")
             try:
                 if known is None:
-                    known = self._servers[server.epoch] = _Server(server, machine.connections(server))
+                    connections = machine.connections(server)
+                    known = self._servers[server.epoch] = _Server(server, connections, settled=self._listed)
                     self._told.register(known.connections, select.EPOLLIN)
                 lists += self._look(known, at, moved, may_list=not lists or time.thread_time_ns() < until)
                 known.trouble = ""
@@ -212,6 +215,7 @@ class Clients:
         batch.rows = self._rows(read)
         batch.note = "; ".join([*troubled[:5], *(["..."] if len(troubled) > 5 else [])])
         if listing.complete:
+            self._listed = True
             there = {server.epoch for server in listing.servers}
             self._ended &= there
             for epoch in self._servers.keys() - there:
@@ -309,7 +313,7 @@ class Clients:
                 known.gone.remove(connection.cookie)
             elif known.settled:
                 self._add(known, connection)
-        known.settled = known.listed_at is not None
+        known.settled |= known.listed_at is not None
         return ended
 
     def _add(self, known: _Server, connection: Connection) -> None:

@@ -138,7 +138,7 @@ def test_a_restart_between_two_cycles_is_never_understated(truth, usage, measure
 def test_a_restart_under_load_is_neither_understated_nor_invented(truth, usage, measure, sent):
     """At least what the client counts, which it may have sent twice; no more than it moved by TCP at all."""
     row, moved = usage[LOADED], truth["servers"][LOADED]["moved"][measure]
-    assert moved == 12 * MIB
+    assert moved >= 12 * MIB
     assert row[f"{measure}_max"] is None or moved <= row[f"{measure}_max"]
     assert row[measure] <= sum(c[sent] for c in truth["sockets"]["26"]["connections"])
     if row[f"{measure}_quality"] == "exact":

@@ -245,6 +245,18 @@ def test_ends_that_may_be_of_before_are_nobodys(run):
     assert all(certain < 10**6 for certain, _ in made.usage().values())
 
 
+def test_of_a_server_that_is_new_every_end_counts(run):
+    """Nothing can have been there before it was: also what came and went before it was looked at twice."""
+    run.nas.start("b")
+    run.cycle()
+    short = run.nas.connect("b", "10.0.0.1")
+    run.nas.move("b", short, 700, 7)
+    run.nas.disconnect("b", short)
+    run.cycle()
+    run.cycle()
+    assert run.exact()
+
+
 def test_a_server_whose_link_stands_still_is_not_asked(run):
     """And its connections are unchanged, which is not the same as not read."""
     cookie = run.nas.connect("a", "10.0.0.1")
