@@ -54,6 +54,8 @@ def serving(api):
             status, said = api.answer(self.path, self.headers.get("Authorization"))
             body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
+            if status == 302:
+                self.send_header("Location", said)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

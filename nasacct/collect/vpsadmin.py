@@ -56,15 +56,23 @@ class Api:
     _token: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        if urllib.parse.urlsplit(self.url).scheme not in ("http", "https"):
+        parts = urllib.parse.urlsplit(self.url)
+        if parts.scheme not in ("http", "https"):
             raise NasacctError(f"{self.url!r} is no address of an API; say vpsadmin.url, such as https://...", CONFIG)
-        if self.token_file is not None:
-            try:
-                self._token = self.token_file.read_text("ascii").strip()
-            except UnicodeDecodeError:
-                raise NasacctError(f"{self.token_file} holds no token; it is one line of text", CONFIG) from None
-            except OSError as error:
-                raise of_os(error, f"reading the token {self.token_file}") from None
+        if self.token_file is None:
+            return
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise NasacctError(f"the token would be heard by everybody on the way to {self.url}; say https://", CONFIG)
+        try:
+            if self.token_file.stat().st_mode & 0o007:
+                raise NasacctError(
+                    f"everybody may read the token {self.token_file}; chmod o= {self.token_file}", CONFIG
+                )
+            self._token = self.token_file.read_text("ascii").strip()
+        except UnicodeDecodeError:
+            raise NasacctError(f"{self.token_file} holds no token; it is one line of text", CONFIG) from None
+        except OSError as error:
+            raise of_os(error, f"reading the token {self.token_file}") from None
 
     def every(self, resource: str, name: str) -> Iterator[dict[str, Any]]:
         """All rows of a resource, one of which is called `name`. NasacctError when not all can be had."""
@@ -109,7 +117,7 @@ class Api:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(address, headers=headers)  # noqa: S310 - http and https alone, see above
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as stream:  # noqa: S310
+        with _OPENER.open(request, timeout=_TIMEOUT_S) as stream:
             content = stream.read(_MOST_BYTES + 1)
         try:
             said: Any = json.loads(content) if len(content) <= _MOST_BYTES else None
@@ -120,6 +128,16 @@ class Api:
         except (ValueError, TypeError, KeyError, AttributeError):
             raise NasacctError(f"{where} answers what is no answer of HaveAPI; is vpsadmin.url right?", DATA) from None
         return dict(response)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: whoever answered there would be given the token."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Nothing: the redirection is the answer, and an error."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def seen(api: Api) -> dict[tuple[Kind, str], Seen]:

@@ -19,6 +19,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -116,12 +117,10 @@ class Interval(NamedTuple):
 
 
 class Inventory:
-    """What statements make up. `version` names that state of it."""
+    """What statements make up."""
 
     def __init__(self, statements: Iterable[Statement] = ()) -> None:
         self.statements = tuple(statements)
-        text = "\n".join(statement.encode() for statement in self.statements)
-        self.version = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._things: dict[Kind, dict[str, list[Interval]]] = {kind: {} for kind in PROPERTIES}
         #: What was told last of each thing and moment.
         self.said = {statement.about: statement for statement in self.statements}
@@ -132,6 +131,12 @@ class Inventory:
             intervals = list(_intervals({at: statement.properties for at, statement in told.items()}))
             if intervals:
                 self._things[kind][name] = intervals
+
+    @cached_property
+    def version(self) -> str:
+        """Names this state of it: the first 16 hexadecimal digits of a sha256."""
+        text = "\n".join(statement.encode() for statement in self.statements)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def things(self, kind: Kind) -> Mapping[str, list[Interval]]:
         """All things of a kind by their ids, each with its intervals in the order of time."""
@@ -155,10 +160,8 @@ class Inventory:
         found: set[int] = set()
         for kind, owner in _OWNER.items():
             for intervals in self._things[kind].values():
-                edges = [EVER, *((i.since, i.until) for i in intervals)][1:]
-                found.update(at for edge in edges for at in edge)
-                same = (a.until for a, b in pairwise(intervals) if a.until == b.since and _same(a, b, owner))
-                found.difference_update(same)
+                same = {a.until for a, b in pairwise(intervals) if a.until == b.since and _same(a, b, owner)}
+                found.update({at for interval in intervals for at in interval[:2]} - same)
         return found - set(EVER)
 
 

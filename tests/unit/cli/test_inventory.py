@@ -84,6 +84,7 @@ def test_the_api_is_asked(nasacct, store, tmp_path):
     api = Vpsadmin()
     api.rows["users"] = [{"id": 1001, "login": "first"}]
     (tmp_path / "token").write_text("secret")
+    (tmp_path / "token").chmod(0o600)
     with serving(api) as url:
         said = {"NASACCT_VPSADMIN__URL": url, "NASACCT_VPSADMIN__TOKEN_FILE": str(tmp_path / "token")}
         assert nasacct("inventory", "sync", "--root", store, **said).stdout == "1 new statement\n"

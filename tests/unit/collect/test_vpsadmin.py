@@ -60,6 +60,7 @@ def client(api, tmp_path):
     """The API as it is asked, with a page of two rows; pauses are noted."""
     token = tmp_path / "token"
     token.write_text("secret\n")
+    token.chmod(0o600)
     paused = []
     with serving(api) as url:
         made = Api(url, token, paused.append, 2)
@@ -155,6 +156,16 @@ def test_what_cannot_be_had_gets_a_sentence_and_nothing_is_told(api, client, fau
     assert "secret" not in caught.value.sentence + repr(client)
 
 
+def test_the_token_is_given_to_nobody_else(api, client):
+    """A redirection is no answer."""
+    heard = Vpsadmin()
+    with serving(heard) as elsewhere:
+        api.faults = [(302, f"{elsewhere}/users")]
+        with pytest.raises(NasacctError, match=r"cannot be asked .HTTP 302."):
+            seen(client)
+    assert heard.asked == []
+
+
 def test_half_an_answer_is_none(api, client):
     """The last page fails: what came before is not told."""
     once = synced(Inventory(), client)
@@ -169,6 +180,12 @@ def test_there_must_be_somebody_to_ask(tmp_path):
         Api("file:///etc/passwd")
     with pytest.raises(NasacctError, match="reading the token"):
         Api("http://127.0.0.1:1", tmp_path / "none")
+    with pytest.raises(NasacctError, match="the token would be heard"):
+        Api("http://192.0.2.1", tmp_path / "none")
+    (tmp_path / "open").write_text("secret")
+    (tmp_path / "open").chmod(0o644)
+    with pytest.raises(NasacctError, match="everybody may read the token"):
+        Api("https://192.0.2.1", tmp_path / "open")
     with pytest.raises(NasacctError, match=r"cannot be asked .*refused"):
         seen(Api("http://127.0.0.1:1", pause=lambda _: None))
 

@@ -49,6 +49,14 @@ def test_at_every_moment_it_is_what_was_told_last(told):
         assert len(owners) <= 1
 
 
+@given(told=st.lists(st.tuples(st.sampled_from("ab"), MOMENTS, st.sampled_from(["1001", "1002"])), max_size=8))
+def test_what_stays_hides_nothing_that_changes_hands_at_the_same_moment(told):
+    """Of two exports each."""
+    both = Inventory(export(at, member, name) for name, at, member in told)
+    each = [Inventory(export(at, member, name) for n, at, member in told if n == name) for name in "ab"]
+    assert both.hands() == each[0].hands() | each[1].hands()
+
+
 @given(told=TOLD, seed=st.integers(0, 99))
 def test_what_is_told_in_several_turns_is_told(tmp_path_factory, told, seed):
     """Read back it is the same, and its version says whether it is."""
