@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from journals import Recorder
 
-from nasacct.reports.usage import usage
+from nasacct.reports.usage_rows import usage
 from nasacct.store.check.whole import check
 from nasacct.store.expiry import Rules
 from nasacct.store.schema import NFSD

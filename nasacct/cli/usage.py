@@ -92,7 +92,7 @@ def usage(
             )
         _explain(settings.root, first, last, server, shape, zone)
         return
-    from nasacct.reports.usage import usage as ask
+    from nasacct.reports.usage_rows import usage as ask
 
     rows = ask(settings.root, by.value, first, last, step, zone, server, settings.store.ring_dir)
     columns = [Column(by.value, by.value.upper(), absent=_NOBODY.get(by, UNKNOWN))]

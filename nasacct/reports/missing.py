@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def missing(root: Path, since: datetime | None, until: datetime | None = None) -> list[dict[str, Any]]:
     """Rows with `kind` (export, address), `id`, `node`, `bytes` (both directions, what is certain), the most first.
 
-    What has an owner at the end of the span is not missing. NasacctError as for `usage.usage`.
+    What has an owner at the end of the span is not missing. NasacctError as for `usage_rows.usage`.
     """
     warehouse, known = Warehouse(root), inventory.read(root)
     members = Members(known)

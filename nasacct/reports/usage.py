@@ -1,145 +1,35 @@
-"""Usage: who moved how much, by server, client or node, as a whole or step by step."""
+"""Usage: who moved how much, by server, client or node, as a whole or step by step; see `usage_rows.py` for people."""
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.reports import breakdown, levels, steps
 from nasacct.reports.breakdown import MEASURES
-from nasacct.reports.owners import Members, Vpses
-from nasacct.reports.owning import by_owner
 from nasacct.reports.questions import question
 from nasacct.reports.sums import added, judged
-from nasacct.store import inventory
-from nasacct.store.journal_ring import RING
 from nasacct.store.views import EVER
-from nasacct.store.warehouse import Question, Warehouse
+from nasacct.store.warehouse import Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import tzinfo
-    from pathlib import Path
 
     import pyarrow as pa
 
     from nasacct.reports.breakdown import By
-    from nasacct.reports.owners import Owners
     from nasacct.store.views import Piece
-
-log = logging.getLogger(__name__)
+    from nasacct.store.warehouse import Warehouse
 
 #: The views of what is a server's; from when to when there are any is what an answer without ends tells.
 VIEWS = tuple(MEASURES)
-#: What usage is first told by, of that which is told by owner.
-_OWNED: dict[str, By] = {"member": "server", "vps": "client"}
 _TIMES = ("node", "server", "client", "epoch", "t0_us", "t1_us", "begun_us", "over_us", "whole")
 #: Before and after everything that a store can hold.
 _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def usage(
-    root: Path,
-    by: By | Literal["member", "vps"] = "server",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    step: str | None = None,
-    zone: tzinfo = UTC,
-    server: str | None = None,
-    ring: Path | None = RING,
-) -> list[dict[str, Any]]:
-    """Rows with the key `by`, `from`, `to` (UTC), and of every measure M `M`, `M_max`, `M_unknown` and `M_quality`.
-
-    `M_unknown` is how many parts have no value or no bound, `quality` the worst one, `as_of` up to when what is here of
-    the row's node reaches.
-
-    The measures are read_bytes, written_bytes, received_bytes, sent_bytes, calls. One row for each server or node, or
-    with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
-    By client, `client` is an address, `id` what the store calls it, and the measures are received_bytes and sent_bytes,
-    of TCP's payload; a row of each node has no client (None): what its servers' links moved besides.
-    By member, it is what the servers of their exports moved while those were theirs; None: nobody is known.
-    By vps, it is what clients moved: `vps N`, `shared`, or the address of one that nobody is known of.
-    Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
-    read is told in the log.
-    NasacctError when there is no store, or the span or the step is none.
-    """
-    warehouse = Warehouse(root, ring=ring)
-    if by in _OWNED:
-        table = _by_owner(warehouse, by, since, until, step, zone, server)
-    else:
-        table = ask(warehouse, cast("By", by), since, until, step, zone, server)
-    reached = warehouse.up_to()
-    found = table.to_pylist()
-    if by == "client":
-        found = _addressed(found, warehouse)
-    for trouble in warehouse.trouble:
-        log.warning("%s", trouble)
-    if by in _OWNED:
-        # who is known comes before nobody
-        found.sort(key=lambda row: (row["from"], row["node"], not row["who"], row["who"]))
-        found = [row | {"who": row["who"] or None} for row in found]
-    keys = {
-        "server": {"server": "who", "node": "node"},
-        "member": {"member": "who", "node": "node"},
-        "vps": {"vps": "who", "node": "node"},
-        "client": {"client": "client", "id": "who", "node": "node"},
-    }
-    names = keys.get(by, {"node": "node"})
-    rest = [n for n in table.column_names if n not in ("node", "who")]
-    return [
-        {key: row[name] for key, name in names.items()}
-        | {n: row[n] for n in rest}
-        | {"as_of": reached.get(row["node"])}
-        for row in found
-    ]
-
-
-def _by_owner(
-    warehouse: Warehouse,
-    by: str,
-    since: datetime | None,
-    until: datetime | None,
-    step: str | None,
-    zone: tzinfo,
-    server: str | None,
-) -> pa.Table:
-    """The same by the members of servers or the VPSes of clients; '' where there is none."""
-    known = inventory.read(warehouse.root)
-    of = _OWNED[by]
-
-    def owners() -> Owners:
-        # of a client that is new the address is known once it was asked for
-        return Members(known) if by == "member" else Vpses(known, warehouse.addresses())
-
-    def asked(one: str | None, begin: datetime | None, end: datetime | None) -> pa.Table:
-        return ask(warehouse, of, begin, end, step, zone, server or (one if by == "member" else None))
-
-    return by_owner(owners, asked, since, until, breakdown.order(of))
-
-
-def _addressed(rows: list[dict[str, Any]], warehouse: Warehouse) -> list[dict[str, Any]]:
-    """Rows by client with their addresses, in their order; those without a client stand last in each step."""
-    known = warehouse.addresses()
-    for row in rows:
-        row["client"] = known.get(row["node"], {}).get(row["who"], row["who"]) or None
-        row["who"] = row["who"] or None
-    return sorted(rows, key=lambda row: (row["from"], row["node"], _by_address(row["client"])))
-
-
-def _by_address(client: str | None) -> tuple[int, int, str]:
-    """Addresses as numbers, then ids of which no address is known, then nobody."""
-    if client is None:
-        return 9, 0, ""
-    try:
-        found = ip_address(client)
-    except ValueError:
-        return 8, 0, client
-    return found.version, int(found), client
 
 
 def ask(
@@ -151,8 +41,10 @@ def ask(
     zone: tzinfo = UTC,
     server: str | None = None,
 ) -> pa.Table:
-    """The same as a table with the columns of `sums.judged`, for whoever keeps a warehouse open.
+    """Usage as a table with the columns of `sums.judged`: of each server or node, or of each of its steps.
 
+    Steps are as long as `step` says (10s, 5m, 1h, 1d: days of the zone). Without `since` or `until` everything in the
+    store counts; with `server`, only what is that one's. NasacctError when the span or the step is none.
     By `epoch` there is a row for each life of a server's counters; by `client`, `who` is an id, or ''.
     """
     begin, end = checked(since, until)

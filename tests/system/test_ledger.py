@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from spaces import eventually, ip, talk
 
-from nasacct.reports import usage
+from nasacct.reports import usage_rows
 from nasacct.store import journal
 
 pytestmark = pytest.mark.system
@@ -68,7 +68,7 @@ class Nas:
     def usage(self, *spaces):
         """The answer for these namespaces, by name."""
         names = {space.name for space in spaces}
-        return {row["server"]: row for row in usage.usage(self.root) if row["server"] in names}
+        return {row["server"]: row for row in usage_rows.usage(self.root) if row["server"] in names}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import Recorder
 
-from nasacct.reports import usage
+from nasacct.reports import usage_rows
 from nasacct.store import addresses
 from nasacct.store.keep import Rules, keep
 from nasacct.store.tree import Tree
@@ -50,7 +50,7 @@ class Nas:
 
 
 def rows_of(root, **asked):
-    return {row["client"]: row for row in usage.usage(root, "client", **asked)}
+    return {row["client"]: row for row in usage_rows.usage(root, "client", **asked)}
 
 
 @settings(max_examples=25, deadline=None)
@@ -99,12 +99,12 @@ def test_every_byte_is_a_clients_or_nobodys(cycles, kept):
             assert row["received_bytes"] <= moved <= row["received_bytes_max"]
             assert doubt or row["received_bytes"] == moved == row["received_bytes_max"]
             assert row["sent_bytes"] == 0
-        steps = usage.usage(root, "client", step="5m")
+        steps = usage_rows.usage(root, "client", step="5m")
         for client in truth.keys() - {None}:
             mine = [row for row in steps if row["client"] == client]
             assert sum(row["received_bytes"] for row in mine) == found[client]["received_bytes"]
         for server, moved in nas.moved.items():
-            mine = usage.usage(root, "client", server=server)
+            mine = usage_rows.usage(root, "client", server=server)
             assert sum(row["received_bytes"] for row in mine) <= moved <= sum(r["received_bytes_max"] for r in mine)
 
 
@@ -136,7 +136,7 @@ def test_an_address_is_known_from_the_journal_and_from_the_book(tmp_path, caplog
         recorder.cycle({things[2]: {"received_bytes": 9}})
     tree = Tree(tmp_path, "nas1")
     keep(tree, 1e10, Rules({"readings": 40, "usage": 400}, 1e12))
-    assert [(row["client"], row["id"]) for row in usage.usage(tmp_path, "client")] == [
+    assert [(row["client"], row["id"]) for row in usage_rows.usage(tmp_path, "client")] == [
         ("9.0.0.1", "id2"),
         ("10.0.0.2", "id1"),
         ("id3", "id3"),

@@ -7,7 +7,7 @@ import series
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasacct.reports.usage import usage
+from nasacct.reports.usage_rows import usage
 from nasacct.store import inventory, root
 from nasacct.store.inventory import EVER, Statement
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journals import Recorder
 
-from nasacct.reports.usage import usage
+from nasacct.reports.usage_rows import usage
 from nasacct.store import inventory
 from nasacct.store.inventory import EVER, Statement
 

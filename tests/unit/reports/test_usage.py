@@ -15,7 +15,7 @@ from journals import Recorder
 from kept import record_days
 
 from nasacct.errors import USAGE, NasacctError
-from nasacct.reports import steps, usage
+from nasacct.reports import steps, usage, usage_rows
 from nasacct.store.frame import Instant
 from nasacct.store.keep import Rules, keep
 from nasacct.store.shelf import shelf
@@ -42,7 +42,7 @@ def store(tmp_path):
 
 def test_a_row_has_what_scripts_rely_on(store):
     """What the row is about, from when to when, and of every measure its value, its bound and how well it is known."""
-    rows = usage.usage(store, "server")
+    rows = usage_rows.usage(store, "server")
     assert [row["server"] for row in rows] == ["srv1", "srv2"]
     names = [n for m in MEASURES for n in (m, f"{m}_max", f"{m}_unknown", f"{m}_quality")]
     assert list(rows[0]) == ["server", "node", "from", "to", *names, "quality", "as_of"]
@@ -51,14 +51,14 @@ def test_a_row_has_what_scripts_rely_on(store):
     assert all(type(rows[0][m]) is int for m in MEASURES)
     assert (rows[1]["sent_bytes"], rows[1]["sent_bytes_max"], rows[1]["sent_bytes_quality"]) == (None, None, "unknown")
     assert (rows[0]["quality"], rows[1]["quality"]) == ("exact", "unknown")
-    assert list(usage.usage(store, "node")[0])[:3] == ["node", "from", "to"]
+    assert list(usage_rows.usage(store, "node")[0])[:3] == ["node", "from", "to"]
 
 
 def test_what_cannot_be_read_is_told_in_the_log(store, caplog):
     """An answer with something missing says so."""
     (store / "node=nas1" / "usage" / "nfsd").mkdir(parents=True)
     (store / "node=nas1" / "usage" / "nfsd" / "stray.parquet").write_bytes(b"")
-    assert usage.usage(store)
+    assert usage_rows.usage(store)
     assert "stray.parquet is no segment" in caplog.text
 
 
@@ -69,8 +69,8 @@ def test_growth_in_the_last_instant_counts(tmp_path):
     recorder.cycle({first: {"read_bytes": 0}})
     recorder.cycle({first: {"read_bytes": 0}, late: {"read_bytes": 5}}, seconds=0)
     recorder.cycle({first: {"read_bytes": 0}, late: {"read_bytes": 5}}, seconds=0)
-    assert {r["server"]: r["read_bytes"] for r in usage.usage(tmp_path)}["srv2"] == 5
-    stepped = usage.usage(tmp_path, step="5m")
+    assert {r["server"]: r["read_bytes"] for r in usage_rows.usage(tmp_path)}["srv2"] == 5
+    stepped = usage_rows.usage(tmp_path, step="5m")
     assert {r["server"]: r["read_bytes"] for r in stepped}["srv2"] == 5
 
 
@@ -90,7 +90,7 @@ def test_steps_reach_over_a_stepped_clock(tmp_path, seconds, kept):
         recorder.cycle({server: {"read_bytes": 100 * i}})
     if kept:
         assert keep(Tree(tmp_path, "nas1"), 4e9, Rules({"readings": 40, "usage": 400})) == 0
-    rows = usage.usage(tmp_path, step="1h" if abs(seconds) < 10**8 else "1d")
+    rows = usage_rows.usage(tmp_path, step="1h" if abs(seconds) < 10**8 else "1d")
     assert sum(row["read_bytes"] or 0 for row in rows) == 300
     lengths = Warehouse(tmp_path).query("SELECT t1_us - t0_us AS us FROM nfsd", views=["nfsd"])
     assert {row["us"] for row in lengths.to_pylist()} == {10_000_000}
@@ -106,7 +106,7 @@ def test_days_of_a_zone_add_up(tmp_path, start, hours):
     for i in range(3 * 288 + 1):
         recorder.cycle({server: {"read_bytes": 7 * i * i}})
     prague = ZoneInfo("Europe/Prague")
-    rows = usage.usage(tmp_path, step="1d", zone=prague)
+    rows = usage_rows.usage(tmp_path, step="1d", zone=prague)
     assert sum(row["read_bytes"] for row in rows) == 7 * (3 * 288) ** 2
     assert [(row["to"] - row["from"]) / timedelta(hours=1) for row in rows[1:3]] == [hours, 24]
     assert all(row["read_bytes_quality"] == "exact" for row in rows)
@@ -135,7 +135,7 @@ def test_a_reboot_loses_nothing_however_late_who_comes_back(tmp_path, late):
                 {thing: {"read_bytes": 1000 * (second - i) + 5} for i, thing in enumerate(new[:second])}, seconds=0
             )
     recorder.cycle({thing: {"read_bytes": 10**6 + i} for i, thing in enumerate(new)})
-    rows = usage.usage(tmp_path)
+    rows = usage_rows.usage(tmp_path)
     assert len(rows) == 300
     for row in rows:
         i = int(row["server"].removeprefix("srv"))
@@ -155,7 +155,7 @@ def test_a_reboot_loses_nothing_however_late_who_comes_back(tmp_path, late):
 def test_a_wrong_question_is_told(store, given, sentence):
     """One sentence, and the exit status of a wrong option."""
     with pytest.raises(NasacctError, match=sentence) as told:
-        usage.usage(store, **given)
+        usage_rows.usage(store, **given)
     assert told.value.status == USAGE
 
 
