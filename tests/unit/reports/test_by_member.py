@@ -95,20 +95,27 @@ CHANGES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A store of which only the inventory is written anew."""
+    where = tmp_path_factory.mktemp("members") / "store"
+    root.prepare(where)
+    series.write(SERIES, where)
+    return where
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 @given(changes=CHANGES, step=st.sampled_from([None, "5m"]), span=st.tuples(st.none() | MOMENTS, st.none() | MOMENTS))
-def test_sums_are_those_of_servers_whenever_something_changes_hands(tmp_path_factory, changes, step, span):
+def test_sums_are_those_of_servers_whenever_something_changes_hands(shared, changes, step, span):
     """To the byte, in every step: nothing is lost or told twice."""
     since, until = (None if at is None else BEGAN + timedelta(seconds=round(at, 6)) for at in span)
     if since and until and since >= until:
         return
-    store = tmp_path_factory.mktemp("members") / "store"
-    root.prepare(store)
-    series.write(SERIES, store)
-    inventory.tell(store, [export(server, us(at), member) for server, at, member in changes])
+    (shared / inventory.FILE).unlink(missing_ok=True)
+    inventory.tell(shared, [export(server, us(at), member) for server, at, member in changes])
     sums = {}
     for by in ("server", "member"):
-        for row in usage(store, by, since, until, step):
+        for row in usage(shared, by, since, until, step):
             for measure in MEASURES:
                 key = by, row["node"], row["from"], measure
                 sums[key] = sums.get(key, 0) + (row[measure] or 0)

@@ -80,18 +80,25 @@ CHANGES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A store of which only the inventory is written anew."""
+    where = tmp_path_factory.mktemp("vpses")
+    recorded(where)
+    return where
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 @given(changes=CHANGES, span=st.tuples(st.none() | MOMENTS, st.none() | MOMENTS))
-def test_sums_are_those_of_clients_whenever_something_changes_hands(tmp_path_factory, changes, span):
+def test_sums_are_those_of_clients_whenever_something_changes_hands(shared, changes, span):
     """To the byte."""
     since, until = (None if at is None else BEGAN + timedelta(seconds=round(at, 6)) for at in span)
     if since and until and since >= until:
         return
-    store = tmp_path_factory.mktemp("vpses")
-    recorded(store)
-    inventory.tell(store, [address(prefix, vps, us(at)) for prefix, at, vps in changes])
+    (shared / inventory.FILE).unlink(missing_ok=True)
+    inventory.tell(shared, [address(prefix, vps, us(at)) for prefix, at, vps in changes])
     sums = [
-        [sum(row[m] or 0 for row in usage(store, by, since, until) if row[by] is not None) for m in MEASURES]
+        [sum(row[m] or 0 for row in usage(shared, by, since, until) if row[by] is not None) for m in MEASURES]
         for by in ("vps", "client")
     ]
     assert sums[0] == sums[1]
