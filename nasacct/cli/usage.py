@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasacct.cli.answer import UNKNOWN, Column, form, show
+from nasacct.cli.answer import UNKNOWN, Column, Form, form, show
 from nasacct.cli.freshness import freshness
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, Until, configured, moment
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from nasacct.cli.answer import Form, Row
+    from nasacct.cli.answer import Row
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +41,18 @@ class By(Enum):
     server = "server"
     client = "client"
     vps = "vps"
+    export = "export"
     member = "member"
     node = "node"
 
 
 #: What stands for None in the column of what a row is about.
-_NOBODY = {By.client: "not per client", By.vps: "not per client", By.member: "nobody known"}
+_NOBODY = {By.client: "not per client", By.vps: "not per client", By.export: "none known", By.member: "nobody known"}
 
 
 def usage(
     by: Annotated[
-        By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client, vps, member or node.")
+        By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client, vps, export, member or node.")
     ] = By.server,
     since: Since = None,
     until: Until = None,
@@ -68,12 +69,12 @@ def usage(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Say who moved how much, by server, client, VPS, member or node.
+    """Say who moved how much, by server, client or member.
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
     Of a client they are the payload of its TCP connections; `not per client` is what the links moved besides: headers,
-    other protocols, connections that nobody saw. Of a member it is what the servers of exports moved while they were
-    theirs, of a VPS what its addresses moved, as the inventory says.
+    other protocols, connections that nobody saw. Of an export it is what servers moved while they showed it, of a
+    member that of their exports, of a VPS what its addresses moved, as the inventory says.
     `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
 
     With --explain: what each life of a counter grew by, from which reading to which one. NOTE says born: it was counted
@@ -95,6 +96,8 @@ def usage(
     from nasacct.reports.usage_rows import usage as ask
 
     rows = ask(settings.root, by.value, first, last, step, zone, server, settings.store.ring_dir)
+    if by is By.export and shape is Form.TABLE:
+        rows = [row | {"export": _title(row)} for row in rows]
     columns = [Column(by.value, by.value.upper(), absent=_NOBODY.get(by, UNKNOWN))]
     if by is not By.node and len({row["node"] for row in rows}) > 1:
         columns.insert(0, Column("node", "NODE"))
@@ -115,6 +118,11 @@ def usage(
     if by in (By.client, By.vps) and rows and not any(row[by.value] for row in rows):
         heading += "; no client was read in that time: `clients` must be named in sources.enabled"
     show(rows, columns, shape, heading, freshness(settings.root, {row["node"]: row["as_of"] for row in rows}, zone))
+
+
+def _title(row: "Row") -> str | None:
+    """What people call an export: its dataset, and its id."""
+    return f"{row['dataset']} ({row['export']})" if row["dataset"] else row["export"]
 
 
 def _explain(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nasacct.reports.owners import Members, Vpses
+from nasacct.reports.owners import Exports, Vpses
 from nasacct.reports.sums import column
 from nasacct.reports.usage import ask
 from nasacct.store import inventory
@@ -24,11 +24,11 @@ def missing(root: Path, since: datetime | None, until: datetime | None = None) -
     What has an owner at the end of the span is not missing. NasacctError as for `usage_rows.usage`.
     """
     warehouse, known = Warehouse(root), inventory.read(root)
-    members = Members(known)
+    exports = Exports(known)
     found = [
         _told("export", row["who"], row)
         for row in _rows(ask(warehouse, "server", since, until))
-        if not members.of(row["node"], row["who"], row["last"])
+        if not exports.of(row["node"], row["who"], row["last"])
     ]
     table = ask(warehouse, "client", since, until)
     addresses = warehouse.addresses()

@@ -26,14 +26,14 @@ class Owners(Protocol):
         ...
 
 
-class Members:
-    """The members of servers, by the exports that those showed; '' where nobody is known."""
+class Exports:
+    """The exports that servers showed, or the members whose those were; '' where nothing is known."""
 
-    def __init__(self, known: Inventory) -> None:
+    def __init__(self, known: Inventory, *, members: bool = False) -> None:
         self._spans: dict[str, list[tuple[int, int, str | None, str]]] = {}
-        for intervals in known.things("export").values():
+        for name, intervals in known.things("export").items():
             for since, until, said in intervals:
-                span = since, until, said.get("node"), said.get("member", "")
+                span = since, until, said.get("node"), said.get("member", "") if members else name
                 self._spans.setdefault(said.get("server", ""), []).append(span)
 
     def of(self, node: str, who: str, moment: int) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nasacct.reports.breakdown import order
-from nasacct.reports.owners import Members, Vpses
+from nasacct.reports.owners import Exports, Vpses
 from nasacct.reports.owning import by_owner
 from nasacct.reports.usage import ask
 from nasacct.store import inventory
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
     from nasacct.reports.breakdown import By
     from nasacct.reports.owners import Owners
+    from nasacct.store.inventory import Inventory
 
 log = logging.getLogger(__name__)
 
 #: What usage is first told by, of that which is told by owner.
-_OWNED: dict[str, By] = {"member": "server", "vps": "client"}
+_OWNED: dict[str, By] = {"member": "server", "export": "server", "vps": "client"}
 
 
 def usage(
     root: Path,
-    by: By | Literal["member", "vps"] = "server",
+    by: By | Literal["member", "export", "vps"] = "server",
     since: datetime | None = None,
     until: datetime | None = None,
     step: str | None = None,
@@ -49,7 +50,8 @@ def usage(
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
     By client, `client` is an address, `id` what the store calls it, and the measures are received_bytes and sent_bytes,
     of TCP's payload; a row of each node has no client (None): what its servers' links moved besides.
-    By member, it is what the servers of their exports moved while those were theirs; None: nobody is known.
+    By member, it is what the servers of their exports moved while those were theirs, by export what servers moved while
+    they showed it, with its `dataset`; None: nobody, or none, is known.
     By vps, it is what clients moved: `vps N`, `shared`, or the address of one that nobody is known of.
     Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
     read is told in the log.
@@ -67,12 +69,11 @@ def usage(
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
     if by in _OWNED:
-        # who is known comes before nobody
-        found.sort(key=lambda row: (row["from"], row["node"], not row["who"], row["who"]))
-        found = [row | {"who": row["who"] or None} for row in found]
+        found = _named(found, by, inventory.read(root))
     keys = {
         "server": {"server": "who", "node": "node"},
         "member": {"member": "who", "node": "node"},
+        "export": {"export": "who", "dataset": "dataset", "node": "node"},
         "vps": {"vps": "who", "node": "node"},
         "client": {"client": "client", "id": "who", "node": "node"},
     }
@@ -95,18 +96,29 @@ def _by_owner(
     zone: tzinfo,
     server: str | None,
 ) -> pa.Table:
-    """The same by the members of servers or the VPSes of clients; '' where there is none."""
+    """The same by the exports or members of servers, or the VPSes of clients; '' where there is none."""
     known = inventory.read(warehouse.root)
     of = _OWNED[by]
 
     def owners() -> Owners:
         # of a client that is new the address is known once it was asked for
-        return Members(known) if by == "member" else Vpses(known, warehouse.addresses())
+        return Vpses(known, warehouse.addresses()) if by == "vps" else Exports(known, members=by == "member")
 
     def asked(one: str | None, begin: datetime | None, end: datetime | None) -> pa.Table:
-        return ask(warehouse, of, begin, end, step, zone, server or (one if by == "member" else None))
+        return ask(warehouse, of, begin, end, step, zone, server or (one if of == "server" else None))
 
     return by_owner(owners, asked, since, until, order(of))
+
+
+def _named(rows: list[dict[str, Any]], by: str, known: Inventory) -> list[dict[str, Any]]:
+    """Rows by owner, those of nobody last in each step; of exports with the dataset that they showed at the end."""
+    rows.sort(key=lambda row: (row["from"], row["node"], not row["who"], row["who"]))
+    for row in rows:
+        if by == "export":
+            last = (row["to"] - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) - 1
+            row["dataset"] = (known.at("export", row["who"], last) or {}).get("dataset")
+        row["who"] = row["who"] or None
+    return rows
 
 
 def _addressed(rows: list[dict[str, Any]], warehouse: Warehouse) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from nasacct import errors
         (["usge"], "did you mean 'usage'?"),
         (["usage", "--jsn"], "--json"),
         (["usage", "--since"], "nasacct usage --help"),
-        (["usage", "--by", "colour"], "'server', 'client', 'vps', 'member', 'node'"),
+        (["usage", "--by", "colour"], "'server', 'client', 'vps', 'export', 'member', 'node'"),
         (["usage", "--json", "--csv"], "leave one of them out"),
         (["usage", "--since", "soon"], "2026-11-23"),
         (["usage", "extra"], "extra"),

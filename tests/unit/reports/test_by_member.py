@@ -74,6 +74,25 @@ def test_members_of_a_moment_within_usage_share_it(store):
     assert first["read_bytes"] <= 21_000 <= first["read_bytes_max"]
 
 
+def test_an_export_has_what_was_moved_while_it_was_shown(store):
+    """Whichever server that was; it is called by what it showed last."""
+    names = {"123": "1001/photos", "124": "1002"}
+    told = [
+        Statement("export", name, at, {"server": server, "dataset": names[name]}, 1)
+        for name, server, at in (("123", "a", EVER[0]), ("123", "b", us(200)), ("124", "a", us(400)))
+    ]
+    inventory.tell(store, [*told, Statement("export", "124", us(500), {"server": "a", "dataset": "1002/new"}, 1)])
+    found = {(r["node"], r["export"]): (r["dataset"], r["read_bytes"]) for r in usage(store, "export")}
+    assert found == {
+        ("nas1", "123"): ("1001/photos", 20_000 + 2_000),
+        ("nas1", "124"): ("1002/new", 20_000),
+        ("nas1", None): (None, 20_000 + 1_000),
+        ("other", "123"): ("1001/photos", 2_000_000),
+        ("other", "124"): ("1002/new", 2_000_000),
+        ("other", None): (None, 2_000_000),
+    }
+
+
 def test_one_server_is_asked_for_alone(store):
     """Others that changed hands meanwhile are not in the answer."""
     inventory.tell(store, [export("a", EVER[0], "1001"), export("a", us(200), "1002")])
