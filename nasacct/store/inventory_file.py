@@ -1,4 +1,4 @@
-"""An inventory written by hand: a TOML file of members, VPSes, addresses and exports.
+"""An inventory written by hand: a TOML or CSV file of members, VPSes, addresses and exports.
 
     [[member]]
     id = "1001"
@@ -18,12 +18,17 @@
     dataset = "1001/photos"
     member = "1001"
 
+CSV has the columns kind and id, and any of the properties, since and until, as `nasacct inventory history --csv` shows
+them; what is empty is not said.
+
 Without `since` a thing that was not known has always been so, and one that was known is so from now on if it differs.
 `until` says when it ended. What the file does not name stays as it is.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import tomllib
 from datetime import UTC, date, datetime, time, timedelta
 from ipaddress import ip_network
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
     from nasacct.store.inventory import Inventory, Kind, Properties
 
 _TIMES = ("since", "until")
+#: With what a text begins that a spreadsheet would calculate.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -48,12 +55,8 @@ class _WrongError(ValueError):
 
 def statements(text: str, called: str, before: Inventory, now: datetime, zone: ZoneInfo) -> list[Statement]:
     """What the file tells beyond what is known `before`. NasacctError that names the entry which is wrong."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise NasacctError(f"{called} is not valid TOML: {error}; mend that line", DATA) from None
     found: list[Statement] = []
-    for kind, entries in tables.items():
+    for kind, entries in (_csv(text, called) if text.lstrip().startswith("kind,") else _toml(text, called)).items():
         if kind not in PROPERTIES:
             raise NasacctError(f"{called}: there is no [[{kind}]]; write {_kinds()}", DATA)
         for number, entry in enumerate(entries if isinstance(entries, list) else [entries], 1):
@@ -64,6 +67,47 @@ def statements(text: str, called: str, before: Inventory, now: datetime, zone: Z
             for one, name, properties, since, until in told:
                 found += _told(before, (one, name), properties, (since, until), now)
     return found
+
+
+def _toml(text: str, called: str) -> dict[str, Any]:
+    """The entries by kind."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise NasacctError(f"{called} is not valid TOML: {error}; mend that line", DATA) from None
+
+
+def _csv(text: str, called: str) -> dict[str, Any]:
+    """The same of a table, where every field is a text."""
+    found: dict[str, Any] = {}
+    rows = csv.DictReader(io.StringIO(text.lstrip(), newline=""), strict=True)
+    try:
+        for row in rows:
+            entry = {name: _plain(value) for name, value in _whole(row, rows.line_num).items() if value}
+            kind = entry.pop("kind", "")
+            found.setdefault(kind, []).append(entry | {name: _said_at(entry[name]) for name in _TIMES if name in entry})
+    except (csv.Error, ValueError) as error:
+        raise NasacctError(f"{called} is no table that can be read: {error}; mend that line", DATA) from None
+    return found
+
+
+def _whole(row: dict[Any, Any], line: int) -> dict[str, str]:
+    """The row, if it has as many fields as there are columns; ValueError."""
+    if None in row or None in row.values():
+        raise ValueError(f"line {line} has not as many fields as there are columns")
+    return row
+
+
+def _plain(value: str) -> str:
+    """A field without the apostrophe that keeps a spreadsheet from calculating it."""
+    return value[1:] if value[:1] == "'" and value[1:2] in _FORMULA else value
+
+
+def _said_at(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time; write it as 2026-10-15 12:00:00") from None
 
 
 def network(text: str) -> str:

@@ -51,6 +51,17 @@ def test_what_is_read_is_shown(ask, tmp_path):
     assert "'=1001" in ask("history", "export", "123", "--csv").stdout
 
 
+def test_what_is_shown_as_a_table_can_be_read_elsewhere(nasacct, ask, tmp_path):
+    """The whole history, as CSV; what no terminal may get stands in it escaped."""
+    (tmp_path / "a.toml").write_text(FILE.replace("\u202e", ""))
+    ask("read", tmp_path / "a.toml")
+    (tmp_path / "a.csv").write_text(ask("history", "--csv").stdout)
+    root.prepare(tmp_path / "other")
+    other = ("--root", tmp_path / "other")
+    assert nasacct("inventory", "read", tmp_path / "a.csv", *other).stdout == "4 new statements\n"
+    assert nasacct("inventory", "history", "--json", *other).stdout == ask("history", "--json").stdout
+
+
 def test_what_is_damaged_is_found(ask, nasacct, store, tmp_path):
     """By check and by whoever asks; the inventory itself belongs there."""
     ask("read", tmp_path / "a.toml")

@@ -54,6 +54,25 @@ def test_a_file_is_read_as_it_looks():
     assert found.things("export")["123"] == [(us(2026, 10, 15, 10), us(2026, 10, 25), known)]
 
 
+TABLE = """kind,id,name,dataset,member,vps,since,until
+member,1001,first,,,,,
+vps,21,,,1001,,,
+address,192.0.2.21,,,,21,,
+address,192.0.2.9,,,,,,
+export,123,,'=1001/photos,1001,,2026-10-15 12:00:00,2026-10-25T00:00:00Z
+"""
+
+
+def test_a_table_says_the_same():
+    """What is empty is not said; an apostrophe before a formula is the spreadsheet's."""
+    found = told(Inventory(), TABLE)
+    assert found.things("member")["1001"] == [(*EVER, {"name": "first"})]
+    assert found.things("address") == {"192.0.2.9/32": [(*EVER, {})], "192.0.2.21/32": [(*EVER, {"vps": "21"})]}
+    known = {"server": "123", "dataset": "=1001/photos", "member": "1001"}
+    assert found.things("export")["123"] == [(us(2026, 10, 15, 10), us(2026, 10, 25), known)]
+    assert dict(told(found, TABLE).things("export")) == dict(found.things("export"))
+
+
 def test_reading_it_again_tells_nothing_new():
     """Later, too."""
     found = told(Inventory(), FILE)
@@ -74,6 +93,11 @@ def test_what_differs_without_a_time_is_so_from_now_on():
     ("text", "why"),
     [
         ("x", "a.toml is not valid TOML: "),
+        ("kind,id\nvps", "no table that can be read: line 2 has not as many fields"),
+        ("kind,id\nvps,1,2", "no table that can be read: line 2 has not as many fields"),
+        ("kind,id\nhouse,1", r"there is no \[\[house\]\]"),
+        ("kind,id\nvps,", "vps number 1: it has no id"),
+        ("kind,id,since\nvps,1,monday", "'monday' is no time; write it as 2026-10-15 12:00:00"),
         ("[[house]]", r"a.toml: there is no \[\[house\]\]; write \[\[member\]\], \[\[vps\]\]"),
         ("vps = 1", r"vps number 1: it is no table; write \[\[vps\]\]"),
         ("[[vps]]", "vps number 1: it has no id"),
@@ -92,9 +116,13 @@ def test_what_is_wrong_is_named(text, why):
         statements(text, "a.toml", Inventory(), NOW, PRAGUE)
 
 
+TABLES = st.builds(lambda at, more: TABLE[:at] + more + TABLE[at:], st.integers(0, len(TABLE)), st.text(max_size=3))
+
+
 @given(
     text=st.one_of(
         st.text(max_size=80),
+        TABLES,
         st.builds(lambda at, more: FILE[:at] + more + FILE[at:], st.integers(0, len(FILE)), st.text(max_size=3)),
     )
 )
