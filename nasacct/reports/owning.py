@@ -43,7 +43,8 @@ def by_owner(
     changes = {pair: moments for pair in sorted(set(every)) if (moments := owners.changes(pair[0], pair[1], lo, hi))}
     parts = [_owned(whole.filter(pa.array([pair not in changes for pair in every])), owners, lo)]
     for pair, moments in changes.items():
-        for begin, end in pairwise([since, *map(_moment, moments), until]):
+        # no further than the first answer: meanwhile the next cycle may have come
+        for begin, end in pairwise([since, *map(_moment, moments), until or _moment(hi)]):
             part = ask(pair[1], begin, end)
             part = part.filter(pa.array([other == pair for other in _pairs(part)], pa.bool_()))
             parts.append(_owned(part, owners, lo if begin is None else _us(begin)))

@@ -7,9 +7,14 @@ import series
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nasacct.reports.breakdown import order
+from nasacct.reports.owners import Exports
+from nasacct.reports.owning import by_owner
+from nasacct.reports.usage import ask
 from nasacct.reports.usage_rows import usage
 from nasacct.store import inventory, root
 from nasacct.store.inventory import EVER, Statement
+from nasacct.store.warehouse import Warehouse
 
 BEGAN = datetime(2026, 11, 23, 10, tzinfo=UTC)
 MEASURES = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
@@ -106,6 +111,23 @@ def test_steps_are_those_of_the_whole(store):
     steps = {m: [(r["from"], r["read_bytes"]) for r in found["nas1", m]] for m in ("1001", "1002")}
     second = BEGAN + timedelta(minutes=5)
     assert steps == {"1001": [(BEGAN, 30_000), (second, 10_000)], "1002": [(second, 20_000)]}
+
+
+def test_what_comes_while_it_is_asked_is_in_none_of_the_parts(store):
+    """The answers of one question are of one moment."""
+    inventory.tell(store, [export("a", EVER[0], "1001"), export("a", us(200), "1002")])
+    warehouse = Warehouse(store, "nas1")
+    asked = []
+
+    def ask_later(server, since, until):
+        asked.append((server, since, until))
+        return ask(warehouse, "server", since, until, server=server)
+
+    known = Exports(inventory.read(store), members=True)
+    by_owner(lambda: known, ask_later, None, None, order("server"))
+    end = BEGAN + timedelta(seconds=600)
+    turn = BEGAN + timedelta(seconds=200)
+    assert asked == [(None, None, None), ("a", None, turn), ("a", turn, end)]
 
 
 MOMENTS = st.one_of(st.integers(-5, 65).map(lambda n: n * 10.0), st.floats(-50, 650))
