@@ -47,8 +47,8 @@ PROPERTIES: dict[Kind, tuple[str, ...]] = {
     "address": ("vps",),
     "export": ("server", "node", "dataset", "member"),
 }
-#: The property that says whose a thing is: when it changes, the thing changes hands.
-_OWNER: dict[Kind, str] = {"vps": "member", "address": "vps", "export": "member"}
+#: The properties that say whose a thing is, and what of it: when one changes, usage changes hands.
+_OWNER: dict[Kind, tuple[str, ...]] = {"vps": ("member",), "address": ("vps",), "export": ("member", "server", "node")}
 #: Before every moment that anybody can ask for, and after (µs of UTC).
 EVER = (-(2**63), 2**63 - 1)
 Properties = dict[str, str]
@@ -229,8 +229,8 @@ def _intervals(said: Mapping[int, Properties | None]) -> Iterator[Interval]:
             since = None
 
 
-def _same(one: Interval, other: Interval, owner: str) -> bool:
-    return one.properties.get(owner) == other.properties.get(owner)
+def _same(one: Interval, other: Interval, owner: tuple[str, ...]) -> bool:
+    return all(one.properties.get(name) == other.properties.get(name) for name in owner)
 
 
 def _sum(said: Mapping[str, object]) -> str:

@@ -85,13 +85,15 @@ def test_repeating_changes_nothing(store):
 
 
 def test_usage_is_kept_around_the_moments_at_which_something_changes_hands(store):
-    """A new name or dataset is none."""
+    """A new name or dataset is none; another server of an export is one, for that server's usage is somebody else's."""
     moved = Statement("export", "123", BEGAN + HOUR, {"server": "123", "dataset": "x", "member": "1001"}, 1)
     inventory.tell(store, [export(EVER[0], "1001"), moved, export(BEGAN + 2 * HOUR, "1002")])
     inventory.tell(
         store, [Statement("vps", "21", BEGAN, {"member": "1001"}, 1), Statement("vps", "21", BEGAN + 5, None, 1)]
     )
-    assert cuts.known(store) == (BEGAN, BEGAN + 5, BEGAN + 2 * HOUR)
+    elsewhere = Statement("export", "123", BEGAN + 3 * HOUR, {"server": "7", "dataset": "x", "member": "1002"}, 1)
+    inventory.tell(store, [elsewhere])
+    assert cuts.known(store) == (BEGAN, BEGAN + 5, BEGAN + 2 * HOUR, BEGAN + 3 * HOUR)
 
 
 def test_a_damaged_line_is_refused_with_a_sentence(store):
