@@ -13,9 +13,10 @@ from journals import Recorder
 from kept import record_days
 
 from nasacct.errors import NasacctError
-from nasacct.reports import steps, usage
-from nasacct.store import cuts
+from nasacct.reports import steps, usage, usage_rows
+from nasacct.store import cuts, inventory
 from nasacct.store.check.whole import check
+from nasacct.store.inventory import EVER, Statement
 from nasacct.store.keep import Rules, keep
 from nasacct.store.schema import NFSD
 from nasacct.store.segments import named
@@ -79,6 +80,23 @@ def drop(root, moments, *rules):
     at = [steps.us(m) for m in moments]
     for days in rules:
         assert keep(Tree(root, "nas1"), LATER, Rules(days, -1e12, cuts=tuple(at))) == 0
+
+
+def test_members_keep_their_parts_to_the_byte_when_usage_is_gone(days, tmp_path):
+    """The inventory tells the moments, the keeper keeps what is around them."""
+    root = tmp_path / "store"
+    shutil.copytree(days, root)
+    told = [("1001", EVER[0]), ("1002", steps.us(DENSE)), ("1001", steps.us(SPARSE)), ("1003", steps.us(MIDNIGHT))]
+    inventory.tell(root, [Statement("export", "x", at, {"server": "srv1", "member": m}, 1) for m, at in told])
+
+    def by_member():
+        return [row | {"as_of": None} for row in usage_rows.usage(root, "member", TEN - timedelta(hours=1), END)]
+
+    before = by_member()
+    assert {"1001", "1002", "1003"} <= {row["member"] for row in before}
+    for rules in (A_DAY, NO_DAY):
+        assert keep(Tree(root, "nas1"), LATER, Rules(rules, -1e12, cuts=cuts.known(root))) == 0
+    assert by_member() == before
 
 
 @settings(max_examples=20, deadline=None)
