@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 EXAMPLES = {
     "nasacct inventory read inventory.toml": "tell the store who owns what, as a file written by hand says",
     "nasacct inventory sync": "tell it what vpsAdmin's API says now",
+    "nasacct inventory merge 1001 1002": "from now on, what is of member 1001 is of 1002",
     "nasacct inventory show": "who owns what now",
     "nasacct inventory history export 123": "what is known of one export, from when on",
     "nasacct inventory missing --since yesterday": "who used the NAS and is not in it",
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, IO, TEMPORARY, PERMISSION, CONFIG)
 #: What may be known of a thing, in the order in which it is told.
-_NAMES = ("name", "dataset", "server", "node", "vps", "member")
+_NAMES = ("name", "dataset", "server", "node", "vps", "member", "into")
 #: For how long what is missing is looked for.
 _RECENT = timedelta(days=30)
 #: More than the inventory of ten thousand members.
@@ -53,17 +54,19 @@ class Action(Enum):
 
     read = "read"
     sync = "sync"
+    merge = "merge"
     show = "show"
     history = "history"
     missing = "missing"
 
 
 def inventory(
-    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, sync, show, history or missing.")],
+    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, sync, merge, show, history or missing.")],
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="WORD", help="For read the file, - for standard input; for show and history a kind, and an id."
+            metavar="WORD",
+            help="Of read a file (-: standard input), of merge two members, else a kind and an id.",
         ),
     ] = None,
     since: Since = None,
@@ -88,8 +91,14 @@ def inventory(
     existing(settings.root)
     try:
         before = store.read(settings.root)
-        if action in (Action.read, Action.sync):
-            found = _read(asked, before, now, zone) if action is Action.read else _synced(asked, settings, before, now)
+        found = None
+        if action is Action.read:
+            found = _read(asked, before, now, zone)
+        elif action is Action.sync:
+            found = _synced(asked, settings, before, now)
+        elif action is Action.merge:
+            found = _merged(asked, before, now, moment(since, zone, "--since") or now)
+        if found is not None:
             told = store.tell(settings.root, found)
             new = len(told.statements) - len(before.statements)
             print(f"{new} new statement{'s' * (new != 1)}" if new else "nothing is new")
@@ -97,7 +106,7 @@ def inventory(
     except OSError as error:
         raise of_os(error, f"reading or writing the inventory of {settings.root}") from None
     if since and action is not Action.missing:
-        raise NasacctError("--since goes with missing alone; leave it out", USAGE)
+        raise NasacctError("--since goes with missing and merge alone; leave it out", USAGE)
     if action is Action.missing:
         if asked:
             raise NasacctError("missing lists all there are; leave out what stands behind it", USAGE)
@@ -142,6 +151,21 @@ def _synced(asked: list[str], settings: "Config", before: "Inventory", now: date
         raise NasacctError("nobody is there to ask; say vpsadmin.url in the configuration", CONFIG)
     api = vpsadmin.Api(settings.vpsadmin.url, settings.vpsadmin.token_file)
     return vpsadmin.statements(before, vpsadmin.seen(api), now)
+
+
+def _merged(asked: list[str], before: "Inventory", now: datetime, since: datetime) -> "list[Statement]":
+    from nasacct.store.inventory import Statement
+
+    if len(asked) != 2:
+        raise NasacctError("name two members, the second of which both are from then on", USAGE)
+    at = int(since.timestamp()) * 1_000_000 + since.microsecond
+    known = [before.at("member", name, at) for name in asked]
+    for name, properties in zip(asked, known, strict=True):
+        if properties is None:
+            raise NasacctError(f"no member {name} is known then; `nasacct inventory show member` lists them", USAGE)
+    if before.member(asked[1], at) == asked[0]:
+        raise NasacctError(f"{asked[1]} is part of {asked[0]}; name another member", USAGE)
+    return [Statement("member", asked[0], at, {**(known[0] or {}), "into": asked[1]}, int(now.timestamp()))]
 
 
 def _missing(root: Path, since: datetime, shape: Form) -> None:

@@ -27,9 +27,14 @@ class Owners(Protocol):
 
 
 class Exports:
-    """The exports that servers showed, or the members whose those were; '' where nothing is known."""
+    """The exports that servers showed, or the members whose those were; '' where nothing is known.
+
+    Of a member that was merged into another one, that one.
+    """
 
     def __init__(self, known: Inventory, *, members: bool = False) -> None:
+        self._known, self._members = known, members
+        self._merges = known.merges() if members else set[int]()
         self._spans: dict[str, list[tuple[int, int, str | None, str]]] = {}
         for name, intervals in known.things("export").items():
             for since, until, said in intervals:
@@ -39,11 +44,13 @@ class Exports:
     def of(self, node: str, who: str, moment: int) -> str:
         """See `Owners.of`; of several exports the latest counts."""
         there = [s for s in self._spans.get(who, ()) if s[0] <= moment < s[1] and s[2] in (None, node)]
-        return max(there, key=lambda s: s[0])[3] if there else ""
+        found = max(there, key=lambda s: s[0])[3] if there else ""
+        return self._known.member(found, moment) if found and self._members else found
 
     def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
         """See `Owners.changes`."""
-        return _changed(self, node, who, (at for s in self._spans.get(who, ()) for at in s[:2] if lo < at < hi))
+        edges = {at for s in self._spans.get(who, ()) for at in s[:2]} | self._merges
+        return _changed(self, node, who, (at for at in edges if lo < at < hi))
 
 
 class Vpses:

@@ -42,7 +42,7 @@ BY_HAND = "hand"
 Kind = Literal["member", "vps", "address", "export"]
 #: What is known of a thing: the names of its properties, of which each may be missing.
 PROPERTIES: dict[Kind, tuple[str, ...]] = {
-    "member": ("name",),
+    "member": ("name", "into"),
     "vps": ("name", "member"),
     "address": ("vps",),
     "export": ("server", "node", "dataset", "member"),
@@ -162,7 +162,19 @@ class Inventory:
             for intervals in self._things[kind].values():
                 same = {a.until for a, b in pairwise(intervals) if a.until == b.since and _same(a, b, owner)}
                 found.update({at for interval in intervals for at in interval[:2]} - same)
-        return found - set(EVER)
+        return (found | self.merges()) - set(EVER)
+
+    def merges(self) -> set[int]:
+        """The moments at which a member became part of another one, or no more."""
+        every = (i for intervals in self._things["member"].values() for i in intervals if "into" in i.properties)
+        return {at for interval in every for at in interval[:2]}
+
+    def member(self, name: str, moment: int) -> str:
+        """Which member one is at a moment, after all merges."""
+        met = {name}
+        while (into := (self.at("member", name, moment) or {}).get("into", "")) and into not in met:
+            met.add(name := into)
+        return name
 
 
 def read(root: Path) -> Inventory:

@@ -62,6 +62,20 @@ def test_what_is_shown_as_a_table_can_be_read_elsewhere(nasacct, ask, tmp_path):
     assert nasacct("inventory", "history", "--json", *other).stdout == ask("history", "--json").stdout
 
 
+def test_members_merge(ask, tmp_path):
+    """From a moment on; not with themselves, and not in a ring."""
+    (tmp_path / "a.toml").write_text('[[member]]\nid = "1"\nname = "one"\n[[member]]\nid = "2"')
+    ask("read", tmp_path / "a.toml")
+    assert ask("merge", "1", "2", "--since", "2026-10-01T00:00:00Z").stdout == "1 new statement\n"
+    rows = json.loads(ask("history", "member", "1", "--json").stdout)
+    assert [(r["name"], r["into"], r["since"]) for r in rows] == [
+        ("one", None, None),
+        ("one", "2", "2026-10-01T00:00:00Z"),
+    ]
+    for words in (["2", "1"], ["2", "2"], ["2", "3"], ["1"]):
+        assert ask("merge", *words).returncode == 64
+
+
 def test_what_is_damaged_is_found(ask, nasacct, store, tmp_path):
     """By check and by whoever asks; the inventory itself belongs there."""
     ask("read", tmp_path / "a.toml")

@@ -12,7 +12,7 @@ from nasacct.reports.owners import Exports
 from nasacct.reports.owning import by_owner
 from nasacct.reports.usage import ask
 from nasacct.reports.usage_rows import usage
-from nasacct.store import inventory, root
+from nasacct.store import cuts, inventory, root
 from nasacct.store.inventory import EVER, Statement
 from nasacct.store.warehouse import Warehouse
 
@@ -96,6 +96,16 @@ def test_an_export_has_what_was_moved_while_it_was_shown(store):
         ("other", "124"): ("1002/new", 2_000_000),
         ("other", None): (None, 2_000_000),
     }
+
+
+def test_members_that_merge_are_one_from_then_on(store):
+    """Also over several merges; what was before stays with whom it was."""
+    inventory.tell(store, [export("a", EVER[0], "1001"), export("b", EVER[0], "1002")])
+    merged = [("1001", "1002", us(200)), ("1002", "1003", us(400))]
+    inventory.tell(store, [Statement("member", one, at, {"into": into}, 1) for one, into, at in merged])
+    found = {r["member"]: r["read_bytes"] for r in usage(store, "member") if r["node"] == "nas1"}
+    assert found == {"1001": 20_000, "1002": 20_000 + 2_000, "1003": 20_000 + 1_000}
+    assert {us(200), us(400)} <= set(cuts.known(store))
 
 
 def test_one_server_is_asked_for_alone(store):
