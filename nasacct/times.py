@@ -20,6 +20,7 @@ from nasacct.units import seconds
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -58,6 +59,16 @@ def render(moment: datetime, zone: ZoneInfo) -> str:
 def iso(moment: datetime) -> str:
     """`2026-11-23T13:05:00Z`, with microseconds only where there are any."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def us(moment: datetime) -> int:
+    """The moment in µs of UTC, to the µs."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def of_us(moment_us: int) -> datetime:
+    """The moment of so many µs of UTC. OverflowError when no calendar has it."""
+    return _EPOCH + timedelta(microseconds=moment_us)
 
 
 def _sentence(text: str, why: str) -> str:

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.clients import measure
 from bench.collect import namespaces
 from bench.figures import Figure, Spread, cpu_ms, table
+
+if TYPE_CHECKING:
+    from bench.taking import Taken
 
 #: The exit statuses of sysexits.h, and what a shell gives for a program ended by SIGINT.
 UNAVAILABLE, NO_PERMISSION, INTERRUPTED = 69, 77, 130
@@ -51,7 +55,7 @@ def main() -> int:
     return 0
 
 
-def figures(taken: measure.Taken) -> list[Figure]:
+def figures(taken: Taken) -> list[Figure]:
     """Every figure."""
     cpu = {what: cpu_ms(values) for what, values in taken.cpu.items()}
     found = []

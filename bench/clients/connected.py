@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import socket
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,11 +21,12 @@ _PAYLOAD = bytes(1000)
 
 
 class Connected:
-    """`each` connections to every server, each of another client; `use` and `reconnect` are given servers by place."""
+    """`each` connections to every server, each of another client; `use` and `reconnect` are given servers by place.
+
+    A server takes two descriptors for each, so the limit must have been raised, as `Live` does.
+    """
 
     def __init__(self, fleet: Fleet, each: int) -> None:
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self._names = fleet.names
         self._traffic = Traffic(fleet.links)
         self._ends = [inside(f"{FOLDER}/{name}", partial(_connect, range(each))) for name in fleet.names]

@@ -6,10 +6,12 @@ import random
 import resource
 import subprocess
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bench.clients.connected import Connected
+from bench.taking import NotDoneError, Taken, timed
+from bench.taking import counter as admitting
 from nasacct.collect.clients import Clients
 from nasacct.collect.live import Live
 from nasacct.config import Config
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.collect.namespaces import Fleet
-    from nasacct.store.frame import Batch, Instant, Subject
+    from nasacct.store.frame import Batch, Instant
 
 INTERVAL_NS = 10 * 10**9
 #: One server in so many is used between two cycles; of one in so many a client comes anew.
@@ -29,22 +31,6 @@ USED, ANEW = 5, 50
 SAMPLE, _SAMPLED_ROUNDS = 50, 3
 #: Cycles until all servers' connections are listed.
 _MOST_WARM_UP = 60
-
-
-class NotDoneError(RuntimeError):
-    """The source did not see what it was measured for; its figure would be worth nothing."""
-
-
-@dataclass(slots=True)
-class Taken:
-    """CPU time in ns of every cycle, by what was measured; what else there is to tell."""
-
-    cpu: dict[str, list[float]] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, what: str, nanoseconds: float) -> None:
-        """One more measurement."""
-        self.cpu.setdefault(what, []).append(nanoseconds)
 
 
 class Ahead(Live):
@@ -61,7 +47,7 @@ class Ahead(Live):
 def run(fleet: Fleet, folder: Path, counter: str, each: int, repeat: int) -> Taken:
     """Measure everything. Raises NotDoneError."""
     config = Config(root=folder, node="bench", servers=Servers(exportfs=None, counter=counter))
-    machine, source = Ahead(config), Clients(_counter(), str)
+    machine, source = Ahead(config), Clients(admitting(), str)
     connected = Connected(fleet, each)
     listing = machine.servers()
     if len(listing.servers) != len(fleet.names):
@@ -90,7 +76,7 @@ def run(fleet: Fleet, folder: Path, counter: str, each: int, repeat: int) -> Tak
         _seen(cycle("used"), len(used) * (each - 1))
         connected.reconnect(anew)
         cycle("reconnected")
-        taken.add("links", _timed(machine.links))
+        taken.add("links", timed(machine.links))
     for i in range(min(repeat, _SAMPLED_ROUNDS)):
         names = random.Random(i).sample(fleet.names, min(SAMPLE, len(fleet.names)))
         taken.add("ss", _ss(names, each) * len(fleet.names) / len(names))
@@ -125,20 +111,3 @@ def _ss(names: list[str], each: int) -> float:
             raise NotDoneError(f"ss does not tell of the connections of {name}: {told}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e9
-
-
-def _timed(do: Callable[[], object]) -> int:
-    began = time.process_time_ns()
-    do()
-    return time.process_time_ns() - began
-
-
-def _counter() -> Callable[[Subject], int]:
-    given = 0
-
-    def admit(_: Subject) -> int:
-        nonlocal given
-        given += 1
-        return given
-
-    return admit

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.collect.texts import NfsdTexts
+from bench.taking import counter, timed
 
 # what the command imports is part of its memory
 from nasacct.cli import app, collect  # noqa: F401
@@ -31,10 +32,8 @@ from nasacct.store.journal_writer import JournalWriter
 from nasacct.store.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nasacct.collect.machine import Listing, Server
-    from nasacct.store.frame import Frame, Subject
+    from nasacct.store.frame import Frame
 
 #: Cycles before anything is measured: births, and finding out what the kernel counts.
 _WARM_UP = 4
@@ -84,7 +83,7 @@ class Parser:
     """The nfsd source alone, over texts of its own: what changed for the cycle must not have changed for it."""
 
     def __init__(self, config: Config, template: Path, listing: Listing) -> None:
-        self._source, self._machine, self._listing = Nfsd(_counter()), _TextsOnly(config, template), listing
+        self._source, self._machine, self._listing = Nfsd(counter()), _TextsOnly(config, template), listing
         for _ in range(_WARM_UP):
             self.read(1, 0)
 
@@ -139,13 +138,13 @@ class Cycle:
         whole = self.cycle(every, first)
         assert self.frame is not None
         frame, scratch = self.frame, self.folder / "scratch"
-        read = _timed(lambda: self.machine.read_only(self.listing))
+        read = timed(lambda: self.machine.read_only(self.listing))
         data = journal.encode_frame(frame)
-        encode = _timed(lambda: journal.encode_frame(frame))
-        keep = _timed(lambda: Standing().apply(frame))
+        encode = timed(lambda: journal.encode_frame(frame))
+        keep = timed(lambda: Standing().apply(frame))
         fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            write = _timed(lambda: _write(fd, data))
+            write = timed(lambda: _write(fd, data))
         finally:
             os.close(fd)
         sources = whole["sources"]
@@ -169,7 +168,7 @@ class Cycle:
 
     def list(self) -> dict[str, int]:
         """Looking for servers anew, which is done once a minute."""
-        return {"cpu_ns": _timed(self.machine.servers)}
+        return {"cpu_ns": timed(self.machine.servers)}
 
     def rotate(self) -> dict[str, Any]:
         """A cycle that begins a new file of the journal, which is done every 15 minutes."""
@@ -191,24 +190,6 @@ class Cycle:
 def _write(fd: int, data: bytes) -> None:
     os.write(fd, data)
     os.fdatasync(fd)
-
-
-def _timed(do: Callable[[], object]) -> int:
-    began = time.process_time_ns()
-    do()
-    return time.process_time_ns() - began
-
-
-def _counter() -> Callable[[Subject], int]:
-    given = 0
-
-    def admit(subject: Subject) -> int:
-        nonlocal given
-        given += 1
-        subject.sid = given
-        return given
-
-    return admit
 
 
 def main() -> None:

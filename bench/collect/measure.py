@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.collect import floor, munin_style, worker
 from bench.collect.exporter import Exporter
 from bench.collect.traffic import Traffic
+from bench.taking import NotDoneError, Taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,23 +21,6 @@ LOADS = {"all": 1, "25 %": 4}
 _SCRAPES = 10
 #: `ip netns exec` is run in so many namespaces a round, in so many rounds; the short parts in so many.
 SAMPLE, _SAMPLED_ROUNDS, _SHORT_ROUNDS = 50, 3, 9
-
-
-class NotDoneError(RuntimeError):
-    """A method did not do the work it was measured for; its figure would be worth nothing."""
-
-
-@dataclass(slots=True)
-class Taken:
-    """CPU time in ns of every round, by method; where the time of a cycle went; what else there is to tell."""
-
-    cpu: dict[str, list[float]] = field(default_factory=dict)
-    parts: dict[str, list[dict[str, int]]] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, what: str, nanoseconds: float) -> None:
-        """One more measurement."""
-        self.cpu.setdefault(what, []).append(nanoseconds)
 
 
 def run(fleet: Fleet, folder: Path, counter: str, template: Path, repeat: int) -> Taken:

@@ -9,7 +9,7 @@ from bench.collect.measure import LOADS, SAMPLE
 from bench.figures import Figure, Spread, cpu_ms, shown, table
 
 if TYPE_CHECKING:
-    from bench.collect.measure import Taken
+    from bench.taking import Taken
 
 _INTERVAL_S = 10
 #: What the goals were set for.

@@ -1,6 +1,5 @@
 """`nasacct inventory`: who owns what, and since when."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasacct.cli.answer import Column, Form, form, show
-from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, configured, moment
+from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, configured, content, moment
 from nasacct.errors import (
     CONFIG,
     DATA,
@@ -23,7 +22,7 @@ from nasacct.errors import (
     NasacctError,
     of_os,
 )
-from nasacct.times import render
+from nasacct.times import of_us, render, us
 from nasacct.units import in_bytes
 
 if TYPE_CHECKING:
@@ -83,6 +82,8 @@ def inventory(
     that is known.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
+    if since and action not in (Action.missing, Action.merge):
+        raise NasacctError("--since goes with missing and merge alone; leave it out", USAGE)
     settings = configured(config, root)
     from nasacct.store import inventory as store
     from nasacct.store.root import existing
@@ -105,8 +106,6 @@ def inventory(
             return OK
     except OSError as error:
         raise of_os(error, f"reading or writing the inventory of {settings.root}") from None
-    if since and action is not Action.missing:
-        raise NasacctError("--since goes with missing and merge alone; leave it out", USAGE)
     if action is Action.missing:
         if asked:
             raise NasacctError("missing lists all there are; leave out what stands behind it", USAGE)
@@ -114,7 +113,7 @@ def inventory(
         return OK
     if len(asked) > 2 or (asked and asked[0] not in store.PROPERTIES):
         raise NasacctError(f"name a kind ({', '.join(store.PROPERTIES)}), and then an id", USAGE)
-    rows = _rows(before, asked, None if action is Action.history else int(now.timestamp()) * 1_000_000)
+    rows = _rows(before, asked, None if action is Action.history else us(now))
     if shape is Form.TABLE:
         rows = [row | {"is": _words(row)} for row in rows]
 
@@ -138,8 +137,11 @@ def _read(asked: list[str], before: "Inventory", now: datetime, zone: "ZoneInfo"
 
     if len(asked) != 1:
         raise NasacctError("name one file to read, or - for standard input", USAGE)
-    named = "standard input" if asked[0] == "-" else asked[0]
-    return statements(_text(asked[0], named), named, before, now, zone)
+    named, read = content(Path(asked[0]), _LIMIT, "is longer than any inventory; name another file")
+    try:
+        return statements(read.decode(), named, before, now, zone)
+    except UnicodeDecodeError as error:
+        raise NasacctError(f"{named} is not UTF-8 text at byte {error.start}; an inventory is TOML", DATA) from None
 
 
 def _synced(asked: list[str], settings: "Config", before: "Inventory", now: datetime) -> "list[Statement]":
@@ -158,7 +160,7 @@ def _merged(asked: list[str], before: "Inventory", now: datetime, since: datetim
 
     if len(asked) != 2:
         raise NasacctError("name two members, the second of which both are from then on", USAGE)
-    at = int(since.timestamp()) * 1_000_000 + since.microsecond
+    at = us(since)
     known = [before.at("member", name, at) for name in asked]
     for name, properties in zip(asked, known, strict=True):
         if properties is None:
@@ -196,28 +198,10 @@ def _rows(known: "Inventory", asked: list[str], moment: int | None) -> list[dict
                     "kind": kind,
                     "id": name,
                     **{key: interval.properties.get(key) for key in _NAMES},
-                    "since": None if interval.since == EVER[0] else _at(interval.since),
-                    "until": None if interval.until == EVER[1] else _at(interval.until),
+                    "since": None if interval.since == EVER[0] else of_us(interval.since),
+                    "until": None if interval.until == EVER[1] else of_us(interval.until),
                 }
                 for interval in intervals
                 if moment is None or interval.since <= moment < interval.until
             ]
     return found
-
-
-def _at(us: int) -> datetime:
-    return datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
-
-
-def _text(path: str, named: str) -> str:
-    try:
-        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as stream:
-            content = stream.read(_LIMIT + 1)
-    except OSError as error:
-        raise of_os(error, f"reading {named}") from None
-    if len(content) > _LIMIT:
-        raise NasacctError(f"{named} is longer than any inventory; name another file", DATA)
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise NasacctError(f"{named} is not UTF-8 text at byte {error.start}; an inventory is TOML", DATA) from None

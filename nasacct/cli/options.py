@@ -1,5 +1,6 @@
 """The options that commands share, and what they become: a configuration, a form of answer, a span of time."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from nasacct.errors import USAGE, NasacctError
+from nasacct.errors import DATA, USAGE, NasacctError, of_os
 from nasacct.units import seconds
 
 if TYPE_CHECKING:
@@ -44,6 +45,22 @@ def configured(config: Path | None, root: str | None = None, **more: Any) -> "Co
     from nasacct.config import load
 
     return load(config, overrides={"root": root, **more})
+
+
+def content(file: Path, most: int, longer: str) -> tuple[str, bytes]:
+    """What an argument's file is called and holds, `-`: standard input; NasacctError.
+
+    One of more than `most` bytes is refused, and the sentence ends as `longer` says.
+    """
+    named = "standard input" if str(file) == "-" else str(file)
+    try:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+            read = stream.read(most + 1)
+    except OSError as error:
+        raise of_os(error, f"reading {named}") from None
+    if len(read) > most:
+        raise NasacctError(f"{named} {longer}", DATA)
+    return named, read
 
 
 def moment(text: str | None, zone: ZoneInfo, option: str, *, end: bool = False) -> datetime | None:

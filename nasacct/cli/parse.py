@@ -1,15 +1,14 @@
 """`nasacct parse`: how a counter file is understood."""
 
 import json
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nasacct.cli.options import ConfigFile, Root, configured
-from nasacct.errors import CONFIG, DATA, IO, NO_INPUT, OK, PERMISSION, USAGE, NasacctError, of_os
+from nasacct.cli.options import ConfigFile, Root, configured, content
+from nasacct.errors import CONFIG, DATA, IO, NO_INPUT, OK, PERMISSION, USAGE, NasacctError
 
 EXAMPLES = {
     "nasacct parse nfsd /proc/net/rpc/nfsd": "an NFS server's counters by their names",
@@ -43,16 +42,9 @@ def parse(
     configured(config, root)
     from nasacct.collect.parse import ParseError, understand
 
-    named = "standard input" if str(file) == "-" else str(file)
+    named, read = content(file, _LIMIT, "is longer than any counter file; name a file as the kernel shows it")
     try:
-        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
-            content = stream.read(_LIMIT + 1)
-    except OSError as error:
-        raise of_os(error, f"reading {named}") from None
-    if len(content) > _LIMIT:
-        raise NasacctError(f"{named} is longer than any counter file; name a file as the kernel shows it", DATA)
-    try:
-        understood = understand(kind.value, content)
+        understood = understand(kind.value, read)
     except ParseError as error:
         raise NasacctError(f"{named} is no {kind.value} file: {error}", DATA) from None
     print(json.dumps(understood, indent=2))

@@ -14,13 +14,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from nasacct.errors import CONFIG, DATA, UNAVAILABLE, NasacctError, of_os
 from nasacct.store.inventory import BY_HAND, EVER, PROPERTIES, Statement
 from nasacct.store.inventory_file import network
+from nasacct.times import us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,6 @@ BY = "vpsadmin"
 _PAGE, _TIMEOUT_S, _TRIES, _PAUSE_S = 500, 30.0, 3, 2.0
 #: More than any page has.
 _MOST_BYTES = 64 << 20
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def statements(before: Inventory, now_seen: dict[tuple[Kind, str], Seen], now: d
     What is new has been so since it was made, or for ever; what differs, and what is no more, is so from now on. What
     somebody told by hand stays until somebody tells it otherwise.
     """
-    at, told = (now - _EPOCH) // timedelta(microseconds=1), int(now.timestamp())
+    at, told = us(now), int(now.timestamp())
     found = []
     for (kind, name), thing in now_seen.items():
         known_by = before.told_by(kind, name, at)
@@ -197,4 +197,4 @@ def _id(row: dict[str, Any], resource: str) -> str | None:
 
 def _us(text: str | None) -> int | None:
     """A time of the API in µs of UTC."""
-    return None if text is None else (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+    return None if text is None else us(datetime.fromisoformat(text))

@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from nasacct.reports import levels, steps
+from nasacct.reports import levels
 from nasacct.reports.questions import question
 from nasacct.reports.usage import VIEWS, ask, checked
 from nasacct.store.views import EVER, Piece
+from nasacct.times import us
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,7 +39,7 @@ def explain(
     """
     begin, end = checked(since, until)
     figures = {(r["node"], r["who"]): r for r in ask(warehouse, "epoch", since, until, server=server).to_pylist()}
-    lo, hi = steps.us(begin) if since else EVER[0], steps.us(end) if until else EVER[1]
+    lo, hi = us(begin) if since else EVER[0], us(end) if until else EVER[1]
     around = max(lo - _AROUND, EVER[0]), min(hi + _AROUND, EVER[1])
     views = dict(levels.finest(warehouse, VIEWS, lo, hi))
     views |= {name: [Piece(name, *around)] for name in ("readings_nfsd", "readings_links")}

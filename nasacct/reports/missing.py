@@ -31,10 +31,9 @@ def missing(root: Path, since: datetime | None, until: datetime | None = None) -
         if not exports.of(row["node"], row["who"], row["last"])
     ]
     table = ask(warehouse, "client", since, until)
-    addresses = warehouse.addresses()
-    vpses = Vpses(known, addresses)
+    vpses = Vpses(known, warehouse.addresses())
     for row in _rows(table):
-        address = addresses.get(row["node"], {}).get(row["who"], row["who"])
+        address = vpses.address(row["node"], row["who"])
         if address and vpses.of(row["node"], row["who"], row["last"]) == address:
             found.append(_told("address", address, row))
     return sorted(found, key=lambda row: (row["kind"] != "export", -row["bytes"], row["id"], row["node"]))

@@ -69,13 +69,17 @@ class Vpses:
 
     def of(self, node: str, who: str, moment: int) -> str:
         """See `Owners.of`."""
-        address = self._addresses.get(node, {}).get(who, who)
+        address = self.address(node, who)
         return next((owner for since, until, owner in self._of(address) if since <= moment < until), address)
 
     def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
         """See `Owners.changes`."""
-        spans = self._of(self._addresses.get(node, {}).get(who, who))
+        spans = self._of(self.address(node, who))
         return _changed(self, node, who, (at for span in spans for at in span[:2] if lo < at < hi))
+
+    def address(self, node: str, who: str) -> str:
+        """The client's address, its id where that is not known."""
+        return self._addresses.get(node, {}).get(who, who)
 
     def _of(self, address: str) -> list[tuple[int, int, str]]:
         """Since when, until when and whose the prefixes with the address are, the longest first."""

@@ -5,7 +5,6 @@ What changed hands is asked for in parts, each of which is its owner's of that t
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.reports.sums import column, judged
+from nasacct.times import of_us, us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from nasacct.reports.owners import Owners
 
     #: Asks for the usage of a server or client, or of more than that (None: of all), between two moments (None: without
     #: end).
     Asking = Callable[[str | None, datetime | None, datetime | None], pa.Table]
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def by_owner(
@@ -38,16 +37,16 @@ def by_owner(
     if not len(whole):
         return whole
     owners = known()
-    lo, hi = _us(pc.min(column(whole, "from")).as_py()), _us(pc.max(column(whole, "to")).as_py())
+    lo, hi = us(pc.min(column(whole, "from")).as_py()), us(pc.max(column(whole, "to")).as_py())
     every = _pairs(whole)
     changes = {pair: moments for pair in sorted(set(every)) if (moments := owners.changes(pair[0], pair[1], lo, hi))}
     parts = [_owned(whole.filter(pa.array([pair not in changes for pair in every])), owners, lo)]
     for pair, moments in changes.items():
         # no further than the first answer: meanwhile the next cycle may have come
-        for begin, end in pairwise([since, *map(_moment, moments), until or _moment(hi)]):
+        for begin, end in pairwise([since, *map(of_us, moments), until or of_us(hi)]):
             part = ask(pair[1], begin, end)
             part = part.filter(pa.array([other == pair for other in _pairs(part)], pa.bool_()))
-            parts.append(_owned(part, owners, lo if begin is None else _us(begin)))
+            parts.append(_owned(part, owners, lo if begin is None else us(begin)))
     return _summed(pa.concat_tables(parts), whole, measures)
 
 
@@ -75,11 +74,3 @@ def _summed(parts: pa.Table, whole: pa.Table, measures: Sequence[str]) -> pa.Tab
     names = [f"{m}{kind}" for m in measures for kind in ("", "_more", "_unknown")]
     sums = pa.table(found).group_by(["node", "who", "lo"]).aggregate([(name, "sum") for name in names])
     return judged(sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names]), spans, measures)
-
-
-def _us(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def _moment(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nasacct.reports.questions import question
+from nasacct.times import us
 
 if TYPE_CHECKING:
     from nasacct.store.warehouse import Warehouse
@@ -56,8 +57,7 @@ def reconciled(warehouse: Warehouse, window: timedelta = timedelta(hours=1)) -> 
         # the newest cycle's other streams may still be on their way
         until -= _SLACK
         since = until - window
-        lo, hi = (round(at.timestamp() * 1_000_000) for at in (since, until))
-        span = {"lo": lo, "hi": hi, "slack_us": _SLACK // timedelta(microseconds=1)}
+        span = {"lo": us(since), "hi": us(until), "slack_us": _SLACK // timedelta(microseconds=1)}
         answer = one.query(question("reconciled"), span, views=_VIEWS, since=since - _SLACK, until=until + _SLACK)
         found += [Reconciled(**row) for row in answer.to_pylist()]
     return found

@@ -17,6 +17,7 @@ from nasacct.errors import USAGE, NasacctError
 from nasacct.store.tables import TIME
 from nasacct.store.tree import STEPS
 from nasacct.store.views import EVER
+from nasacct.times import us
 from nasacct.units import seconds
 
 if TYPE_CHECKING:
@@ -143,8 +144,3 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 def _spans(spans: list[Span], counted: list[tuple[int, int]]) -> pa.Table:
     ends = {name: pa.array([span[i] for span in spans], TIME) for i, name in enumerate(("from", "to"))}
     return pa.table(ends | {name: pa.array([c[i] for c in counted], pa.int64()) for i, name in enumerate(("lo", "hi"))})
-
-
-def us(at: datetime) -> int:
-    """The moment in µs since 1970, UTC."""
-    return (at - _EPOCH) // timedelta(microseconds=1)

@@ -14,6 +14,7 @@ from nasacct.reports.questions import question
 from nasacct.store.journal_ring import RING
 from nasacct.store.schema import OPS
 from nasacct.store.warehouse import Warehouse
+from nasacct.times import us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +172,7 @@ def _ask_node(
     warehouse: Warehouse, node: str, as_of: datetime, window_s: float, server: str | None, found: Top
 ) -> None:
     since = as_of - timedelta(seconds=window_s)
-    lo, hi = _us(since), _us(as_of)
+    lo, hi = us(since), us(as_of)
     span = {"since": since, "until": as_of, "lo": lo, "hi": hi}
 
     def rows(name: str, *views: str, **more: str) -> list[dict[str, Any]]:
@@ -206,7 +207,3 @@ def _rates(rows: list[dict[str, Any]], lo: int, hi: int) -> dict[str, float]:
             sums[operation.name] = sums.get(operation.name, 0.0) + (row[operation.name] or 0) * share
     length_s = max(hi - max(min((row["t0_us"] for row in rows), default=lo), lo), 1) / 1e6
     return {name: total / length_s for name, total in sums.items() if total}
-
-
-def _us(at: datetime) -> int:
-    return round(at.timestamp() * 1_000_000)

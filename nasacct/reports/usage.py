@@ -14,6 +14,7 @@ from nasacct.reports.questions import question
 from nasacct.reports.sums import added, judged
 from nasacct.store.views import EVER
 from nasacct.store.warehouse import Question
+from nasacct.times import us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,10 +62,10 @@ def ask(
             first, last = first or seen[0], last or max(seen[1], seen[0] + timedelta(microseconds=1))
     if length:
         spans = steps.steps(first, last, length, zone, begin, end)
-        views, cell_us = levels.stepped(warehouse, asked, [steps.us(at) for span in spans for at in span])
+        views, cell_us = levels.stepped(warehouse, asked, [us(at) for span in spans for at in span])
         divided = steps.of_cells(spans, cell_us)
     else:
-        lo, hi = steps.us(since) if since else EVER[0], steps.us(until) if until else EVER[1]
+        lo, hi = us(since) if since else EVER[0], us(until) if until else EVER[1]
         views = levels.between(warehouse, asked, lo, hi)
         divided = steps.one(first, last, lo, hi)
     return of_steps(warehouse, divided, views, by, server)
@@ -129,7 +130,7 @@ def _seen(warehouse: Warehouse, since: datetime | None, until: datetime | None) 
 
     def span(low: datetime, high: datetime) -> tuple[datetime | None, datetime | None]:
         params = {"since": begin, "until": end}
-        views = levels.finest(warehouse, VIEWS, steps.us(low), steps.us(high))
+        views = levels.finest(warehouse, VIEWS, us(low), us(high))
         row = warehouse.query(question("span"), params, views=views).to_pylist()[0]
         return row["first"], row["last"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -14,9 +14,10 @@ from nasacct.reports.usage import ask
 from nasacct.store import inventory
 from nasacct.store.journal_ring import RING
 from nasacct.store.warehouse import Warehouse
+from nasacct.times import us
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
     from pathlib import Path
 
     import pyarrow as pa
@@ -58,8 +59,9 @@ def usage(
     NasacctError when there is no store, or the span or the step is none.
     """
     warehouse = Warehouse(root, ring=ring)
-    if by in _OWNED:
-        table = _by_owner(warehouse, by, since, until, step, zone, server)
+    known = inventory.read(root) if by in _OWNED else None
+    if known is not None:
+        table = _by_owner(warehouse, known, by, since, until, step, zone, server)
     else:
         table = ask(warehouse, cast("By", by), since, until, step, zone, server)
     reached = warehouse.up_to()
@@ -68,8 +70,8 @@ def usage(
         found = _addressed(found, warehouse)
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
-    if by in _OWNED:
-        found = _named(found, by, inventory.read(root))
+    if known is not None:
+        found = _named(found, by, known)
     keys = {
         "server": {"server": "who", "node": "node"},
         "member": {"member": "who", "node": "node"},
@@ -89,6 +91,7 @@ def usage(
 
 def _by_owner(
     warehouse: Warehouse,
+    known: Inventory,
     by: str,
     since: datetime | None,
     until: datetime | None,
@@ -97,7 +100,6 @@ def _by_owner(
     server: str | None,
 ) -> pa.Table:
     """The same by the exports or members of servers, or the VPSes of clients; '' where there is none."""
-    known = inventory.read(warehouse.root)
     of = _OWNED[by]
 
     def owners() -> Owners:
@@ -115,8 +117,7 @@ def _named(rows: list[dict[str, Any]], by: str, known: Inventory) -> list[dict[s
     rows.sort(key=lambda row: (row["from"], row["node"], not row["who"], row["who"]))
     for row in rows:
         if by == "export":
-            last = (row["to"] - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) - 1
-            row["dataset"] = (known.at("export", row["who"], last) or {}).get("dataset")
+            row["dataset"] = (known.at("export", row["who"], us(row["to"]) - 1) or {}).get("dataset")
         row["who"] = row["who"] or None
     return rows
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from nasacct.errors import DATA, NasacctError
 from nasacct.store import cuts
 from nasacct.store.root import existing, hold, write_atomically
-from nasacct.times import iso
+from nasacct.times import iso, of_us, us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +52,6 @@ _OWNER: dict[Kind, tuple[str, ...]] = {"vps": ("member",), "address": ("vps",), 
 #: Before every moment that anybody can ask for, and after (µs of UTC).
 EVER = (-(2**63), 2**63 - 1)
 Properties = dict[str, str]
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Statement:
         said = {
             "kind": self.kind,
             "id": self.id,
-            "at": None if self.at == EVER[0] else iso(_EPOCH + timedelta(microseconds=self.at)),
+            "at": None if self.at == EVER[0] else iso(of_us(self.at)),
             "is": self.properties,
             "told": iso(datetime.fromtimestamp(self.told, UTC)),
             "by": self.by,
@@ -93,8 +92,8 @@ class Statement:
         if said.pop("sum") != _sum(said):
             raise ValueError("its sum is wrong")
         kind, properties = said["kind"], said["is"]
-        at = EVER[0] if said["at"] is None else _us(said["at"])
-        made = cls(kind, said["id"], at, properties, _us(said["told"]) // 1_000_000, said["by"])
+        at = EVER[0] if said["at"] is None else us(datetime.fromisoformat(said["at"]))
+        made = cls(kind, said["id"], at, properties, us(datetime.fromisoformat(said["told"])) // 1_000_000, said["by"])
         made.check()
         return made
 
@@ -251,10 +250,6 @@ def _sum(said: Mapping[str, object]) -> str:
 
 def _line(said: Mapping[str, object]) -> str:
     return json.dumps(said, separators=(",", ":"), sort_keys=True)
-
-
-def _us(text: str) -> int:
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _damaged(path: Path, line: int, why: str) -> NasacctError:

@@ -30,12 +30,13 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from nasacct.errors import DATA, NasacctError
 from nasacct.store.inventory import EVER, PROPERTIES, Statement
+from nasacct.times import us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 _TIMES = ("since", "until")
 #: With what a text begins that a spreadsheet would calculate.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class _WrongError(ValueError):
@@ -155,7 +155,7 @@ def _told(
     if since is None:
         since = EVER[0]
         if before.things(thing[0]).get(thing[1]):
-            since = (now - _EPOCH) // timedelta(microseconds=1)
+            since = us(now)
             if before.at(*thing, since) == properties or (until is not None and until <= since):
                 since = None
     if since is not None:
@@ -180,7 +180,7 @@ def _moment(value: Any, name: str, zone: ZoneInfo) -> int | None:
     if not isinstance(value, datetime):
         raise _WrongError(f"{name} = {value!r} is no time; write it as 2026-10-15 12:00:00, without quotation marks")
     at = value if value.tzinfo else value.replace(tzinfo=zone)
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return us(at)
 
 
 def _kinds() -> str:

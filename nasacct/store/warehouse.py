@@ -28,6 +28,7 @@ from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError
 from nasacct.store.stock import Stock
 from nasacct.store.views import joined
+from nasacct.times import us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -233,4 +234,4 @@ def _within(rows: pa.Table, piece: Piece) -> pa.Table:
 
 
 def _us(at: datetime | None) -> int | None:
-    return None if at is None else int(at.timestamp() * 1_000_000)
+    return None if at is None else us(at)

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from copying import AT_ONCE, KEPT, START, Source, asked, files, summed
 
-from nasacct.reports.steps import us
 from nasacct.reports.usage import ask
 from nasacct.store import journal
 from nasacct.store.check.whole import check
 from nasacct.store.expiry import Rules
 from nasacct.store.shelf import shelf
 from nasacct.store.warehouse import Warehouse
+from nasacct.times import us
 
 
 def test_replaced_files_go_only_when_their_replacement_is_here_and_whole(tmp_path, pulled):

@@ -95,6 +95,7 @@ def test_what_is_damaged_is_found(ask, nasacct, store, tmp_path):
         (["read", "/nowhere"], 66, "/nowhere"),
         (["show", "house"], 64, "name a kind (member, vps, address, export)"),
         (["burn"], 64, "burn"),
+        (["read", "/nowhere", "--since", "now"], 64, "--since goes with missing and merge alone"),
     ],
 )
 def test_what_makes_no_sense_gets_a_sentence(ask, words, status, why):

@@ -23,6 +23,7 @@ from nasacct.store.segments import named
 from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
+from nasacct.times import us
 
 TEN, MIDNIGHT = datetime(2026, 11, 23, 10, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
 END = TEN + timedelta(days=8)
@@ -48,7 +49,7 @@ def days(tmp_path_factory):
 def told(root, edges):
     """What each server used between neighbouring edges."""
     warehouse = Warehouse(root)
-    spans = [steps.us(at) for at in edges]
+    spans = [us(at) for at in edges]
     assert spans == sorted(spans)
     return [usage.ask(warehouse, "server", a, b).to_pylist() for a, b in pairwise(edges)]
 
@@ -77,7 +78,7 @@ def late(tree, moment):
 
 def drop(root, moments, *rules):
     """Usage goes; what is around these moments stays."""
-    at = [steps.us(m) for m in moments]
+    at = [us(m) for m in moments]
     for days in rules:
         assert keep(Tree(root, "nas1"), LATER, Rules(days, -1e12, cuts=tuple(at))) == 0
 
@@ -86,7 +87,7 @@ def test_members_keep_their_parts_to_the_byte_when_usage_is_gone(days, tmp_path)
     """The inventory tells the moments, the keeper keeps what is around them."""
     root = tmp_path / "store"
     shutil.copytree(days, root)
-    told = [("1001", EVER[0]), ("1002", steps.us(DENSE)), ("1001", steps.us(SPARSE)), ("1003", steps.us(MIDNIGHT))]
+    told = [("1001", EVER[0]), ("1002", us(DENSE)), ("1001", us(SPARSE)), ("1003", us(MIDNIGHT))]
     inventory.tell(root, [Statement("export", "x", at, {"server": "srv1", "member": m}, 1) for m, at in told])
 
     def by_member():
@@ -148,7 +149,7 @@ def test_a_run_that_was_killed_before_it_deleted_repeats_nothing(days, tmp_path)
     before = told(tree.root, [TEN, moment, END])
     for _ in range(2):
         for segment in visible:
-            cuts.keep_around(tree, NFSD, segment, visible, [steps.us(moment)])
+            cuts.keep_around(tree, NFSD, segment, visible, [us(moment)])
     assert len(shelf(tree.cuts(NFSD).folder).visible) == 1
     # as long as there is usage, that is asked
     assert told(tree.root, [TEN, moment, END]) == before

@@ -22,7 +22,7 @@ from nasacct.store.shelf import shelf
 from nasacct.store.tree import Tree
 from nasacct.store.views import Piece
 from nasacct.store.warehouse import Warehouse
-from nasacct.times import iso
+from nasacct.times import iso, us
 
 MEASURES = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
 TEN = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -245,7 +245,7 @@ def test_longer_cells_give_the_same_answer_to_the_byte(days, edges, nudge):
     """A span is the sum of whole days, hours and cells of 5 minutes; its bounds are those of the rows of usage."""
     since, until = sorted(edges)
     since += timedelta(seconds=nudge)
-    one = steps.one(since, until, steps.us(since), steps.us(until))
+    one = steps.one(since, until, us(since), us(until))
     rows = usage.of_steps(days[0], one, {view: [Piece(view)] for view in usage.VIEWS}).to_pylist()
     for warehouse in days:
         assert usage.ask(warehouse, "server", since, until).to_pylist() == rows
