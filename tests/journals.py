@@ -70,10 +70,11 @@ class Recorder:
         seconds: float | None = None,
         sources: Iterable[str] = (),
         complete: bool = True,
+        cpu_us: Mapping[str, int] | None = None,
     ) -> None:
         """All that is alive is listed and read: measures by name (missing: 0, None: absent), or None: it failed.
 
-        What was listed before and is not now has ended.
+        What was listed before and is not now has ended. `cpu_us` is what reading each source took.
         """
         self.wait(self.interval_s if seconds is None else seconds)
         births: list[Subject] = []
@@ -82,6 +83,7 @@ class Recorder:
             now = {t: v for t, v in values.items() if t.source == source}
             births += [self._born(t) for t in now if t.subject is None]
             batch = Batch(source, self.now, [t.subject for t in now], complete=complete)
+            batch.cpu_us = (cpu_us or {}).get(source, 0)
             batch.failed = {t.subject: "failed" for t, v in now.items() if v is None}
             batch.rows = self._rows(source, {t: v for t, v in now.items() if v is not None})
             before = self.alive.get(source, [])

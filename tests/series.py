@@ -6,6 +6,7 @@
     gap 4 600                                 before cycle 4 pass 600 s instead of one interval
     nfsd server=srv1 read_bytes  0+100x3 . 500 - 0 70
     links server=srv1 link=v1 sent_bytes  0 5 ? 9
+    cost nfsd 4000 4100 4000                  what reading a source took in each cycle, in us of CPU time
     node nas2                                 what follows is of another node
 
 A row is a stream, its keys (`=` alone: NULL) and a measure, then one value a cycle: `0+100x3` is 0 100 200 300, `.` a
@@ -39,6 +40,7 @@ class Node:
     interval_s: float = 10
     file_cycles: int = 0
     gaps: dict[int, float] = field(default_factory=dict)
+    costs: dict[str, list[int]] = field(default_factory=dict)
     things: dict[tuple[str, tuple[tuple[str, str | None], ...]], Values] = field(default_factory=dict)
 
 
@@ -59,6 +61,8 @@ def parse(text: str) -> list[Node]:
                 node.file_cycles = int(cycles)
             case ["gap", cycle, seconds]:
                 node.gaps[int(cycle)] = float(seconds)
+            case ["cost", source, *values]:
+                node.costs[source] = [int(v) for w in values for v in _expanded(w)]
             case ["node", name]:
                 nodes = [n for n in nodes if n.things]
                 nodes.append(Node(name, node.start, node.interval_s, node.file_cycles, dict(node.gaps)))
@@ -99,4 +103,5 @@ def write(text: str, root: Path) -> None:
                     lives[stream, keys] = recorder.thing(stream, epoch, **dict(keys))
                 read = {m: None if v == "?" else int(v) for m, v in row.items() if v != "."}
                 now[lives[stream, keys]] = read if len(read) == len(row) else None
-            recorder.cycle(now, seconds=node.gaps.get(cycle, node.interval_s))
+            took = {source: us[cycle] for source, us in node.costs.items() if cycle < len(us)}
+            recorder.cycle(now, seconds=node.gaps.get(cycle, node.interval_s), cpu_us=took)

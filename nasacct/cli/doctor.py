@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nasacct.cli.answer import Form, form, in_csv, in_json, plain
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
 from nasacct.errors import CONFIG, FINDINGS, NO_INPUT, OK, USAGE, NasacctError
-from nasacct.units import in_bytes
+from nasacct.units import in_bytes, in_percent
 
 if TYPE_CHECKING:
     from nasacct.collect.finding import Finding
@@ -44,7 +44,7 @@ def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False, 
         findings = list(examine(settings, machine))
     finally:
         machine.close()
-    findings += _compared(settings)
+    findings += [*_compared(settings), *_costs(settings)]
     if shape is Form.JSON:
         print(in_json([dataclasses.asdict(finding) for finding in findings]))
     elif shape is Form.CSV:
@@ -88,6 +88,27 @@ def _compared(settings: "Config") -> "list[Finding]":
         total = in_bytes(sum(one.unseen for one in unseen))
         told += f"; {total} were read or written by none of them, of {_some([one.server for one in unseen])}"
     return [Finding("store", "clients' bytes", "note" if unseen else "ok", told)]
+
+
+def _costs(settings: "Config") -> "list[Finding]":
+    """What reading each source took of a processor, where there is a store that says so."""
+    from nasacct.collect.finding import Finding
+
+    try:
+        from nasacct.reports.costs import costs
+        from nasacct.store.warehouse import Warehouse
+
+        found = costs(Warehouse(settings.root, settings.node))
+    except NasacctError:
+        return []
+    if not found:
+        return []
+    # what a cycle of ten seconds takes, whatever the interval and each source's pace
+    each = ", ".join(f"{one.source} {one.share * 10_000:.3g}" for one in found)
+    total = sum(one.share for one in found)
+    told = f"in the last hour {total * 10_000:.3g} CPU-ms each 10 s, {in_percent(total)} of a processor: {each}"
+    most = settings.sources.budget_percent
+    return [Finding("store", "cost of reading", "ok", f"{told}; what others can spare may take {most:g} % each")]
 
 
 def _some(names: list[str]) -> str:

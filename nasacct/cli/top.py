@@ -10,7 +10,7 @@ import typer
 
 from nasacct.cli.answer import Form, form, in_csv, values
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured, span
-from nasacct.cli.top_screen import CLIENTS, NODE, SERVERS, screen
+from nasacct.cli.top_screen import CLIENTS, INSIDE, NODE, SERVERS, screen
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE
 from nasacct.store.root import existing
 
@@ -33,6 +33,7 @@ class By(Enum):
     read = "read"
     written = "written"
     calls = "calls"
+    time = "time"
     server = "server"
 
 
@@ -40,7 +41,11 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Look once; so it does when the output is no terminal.")] = False,
     sort: Annotated[
         By,
-        typer.Option("--sort", metavar="BY", help="The first servers have most bytes, read, written, calls; server."),
+        typer.Option(
+            "--sort",
+            metavar="BY",
+            help="The first servers have most bytes, read, written, calls, time; or server.",
+        ),
     ] = By.bytes,
     window: Annotated[
         str, typer.Option("--window", metavar="LENGTH", help="Rates are of so long before the newest reading.")
@@ -60,8 +65,8 @@ def top(
 
     "Now" is the newest reading in the store: of a replayed recording, its last minute.
 
-    On a terminal, b r w c n sort by bytes, read, written, calls, name; Up and Down choose a server, Enter shows its
-    clients and operations, Esc goes back to the servers, and q ends it.
+    On a terminal, b r w c t n sort by bytes, read, written, calls, time of nfsd's threads, name; Up and Down choose a
+    server, Enter shows its clients and operations, Esc goes back to the servers, and q ends it.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     window_s, every_s = span(window, "--window", least=1) or 60.0, span(every, "--every", least=1) or 5.0
@@ -80,7 +85,7 @@ def top(
     elif shape is Form.CSV:
         found = look(sort.value, server)
         rows = [dataclasses.asdict(row) for row in (found.servers if server is None else found.clients)]
-        sys.stdout.write(in_csv(rows, [NODE, *(SERVERS if server is None else CLIENTS)]))
+        sys.stdout.write(in_csv(rows, [NODE, *((*SERVERS, *INSIDE) if server is None else CLIENTS)]))
     else:
         from rich.console import Console
 

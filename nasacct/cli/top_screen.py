@@ -33,6 +33,10 @@ def _rate(per_s: float) -> str:
     return f"{per_s:.1f}" if per_s < 99.95 else in_count(per_s)
 
 
+def _time(us: float) -> str:
+    return in_duration(us / 1e6)
+
+
 SERVERS = (
     Column("server", "SERVER"),
     Column("read_bytes_s", "READ", in_bytes_per_s),
@@ -40,6 +44,12 @@ SERVERS = (
     Column("received_bytes_s", "RECEIVED", in_bytes_per_s),
     Column("sent_bytes_s", "SENT", in_bytes_per_s),
     Column("calls_s", "CALLS/s", _rate),
+)
+#: Where the inside of nfsd is read, too: how long a call takes, and 95 of 100 at most; how many threads are busy.
+INSIDE = (
+    Column("mean_us", "MEAN", _time, absent="-"),
+    Column("p95_us", "P95 <=", _time, absent="-"),
+    Column("busy_threads", "BUSY", lambda threads: f"{threads:.2f}"),
 )
 CLIENTS = (
     Column("client", "CLIENT"),
@@ -79,7 +89,7 @@ def screen(
         room = room - used if room is not None else None
     rows: Sequence[ServerNow | ClientNow] = found.servers if server is None else found.clients
     begin, end = _window(len(rows), room, marked)
-    columns = SERVERS if server is None else CLIENTS
+    columns = servers_of(found) if server is None else CLIENTS
     if server is not None:
         parts += [Text(plain(f"server {server}")), Text(_operations(found)), Text("")]
     if rows:
@@ -92,12 +102,20 @@ def screen(
     return Group(*parts)
 
 
+def servers_of(found: "Top") -> "tuple[Column, ...]":
+    """The columns of servers: where their inside is known, that instead of what went over their links."""
+    if not any(one.busy_threads is not None for one in found.servers):
+        return SERVERS
+    return (*(column for column in SERVERS if column.key not in ("received_bytes_s", "sent_bytes_s")), *INSIDE)
+
+
 def _operations(found: "Top") -> str:
     """The most frequent operations, as far as a line of 80 columns has room for them."""
-    told = "NFSv4 operations: none"
+    told = "operations: none"
     for i, one in enumerate(found.operations):
-        longer = f"{told}, " if i else "NFSv4 operations: "
+        longer = f"{told}, " if i else "operations: "
         longer += f"{one.operation} {_rate(one.operations_s)}/s"
+        longer += f" of {_time(one.mean_us)}" if one.mean_us is not None else ""
         if len(longer) > _LINE:
             break
         told = longer

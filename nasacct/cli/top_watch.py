@@ -1,6 +1,6 @@
 """`nasacct top` on a terminal: it looks again and again, and keys say what is shown.
 
-b r w c n    sort by bytes, read, written, calls, name
+b r w c t n  sort by bytes, read, written, calls, time of threads, name
 Up, Down     choose a server        Enter    its clients        Esc    back to the servers
 q            end
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nasacct.config import Config
     from nasacct.reports.top import Sort, Top
 
-_SORTS: "dict[str, Sort]" = {"b": "bytes", "r": "read", "w": "written", "c": "calls", "n": "server"}
+_SORTS: "dict[str, Sort]" = {"b": "bytes", "r": "read", "w": "written", "c": "calls", "t": "time", "n": "server"}
 #: What terminals send.
 _KEYS = {
     b"\x1b[A": "up",
@@ -46,7 +46,7 @@ _KEYS = {
 _ONE = re.compile(rb"\x1b[\[O][0-9;]*[@-~]|.", re.DOTALL)
 #: How long the rest of a sequence may be on its way.
 _SPLIT_S = 0.05
-_HELP = "sort: b bytes, r read, w written, c calls, n name  Up Down Enter clients  q end"
+_HELP = "sort: b bytes r read w written c calls t time n name  Enter clients  q end"
 _HELP_OF_CLIENTS = "sort: b bytes, n name    Esc back    q end"
 
 

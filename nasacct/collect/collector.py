@@ -35,12 +35,13 @@ class Collector(Observer):
             standing or Standing(),
             lambda admit: build(admit, config),
             deadline_s=config.sources.deadline_ms / 1000,
+            share=config.sources.budget_percent / 100,
         )
         self._finals = Finals(self.sampler)
 
     def cycle(self, listing: Listing) -> None:
-        """All sources, one frame; before it, what connections were told to have ended."""
-        self._hand_over(self._finals.connections())
+        """All sources, one frame; before it, what ended by itself."""
+        self._hand_over(self._finals.between())
         self.take(self.sampler.cycle(listing))
 
     def server_ended(self, server: Server) -> None:

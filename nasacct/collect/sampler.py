@@ -11,16 +11,19 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
+from nasacct.collect.budget import Budget
 from nasacct.collect.lane import Lane
 from nasacct.collect.lines import ParseError
+from nasacct.collect.source import Dispensable, OneByOne, Paced
 from nasacct.store.frame import Batch, Frame, Instant, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
-    from nasacct.collect.machine import Listing, Machine, Server
+    from nasacct.collect.machine import Listing, Machine
+    from nasacct.collect.source import Source
     from nasacct.store.standing import Standing
 
 log = logging.getLogger(__name__)
@@ -30,41 +33,19 @@ log = logging.getLogger(__name__)
 OVERLOOKED_NS = 90_000_000_000
 #: Threads that may hang, each on one server, before their source is given up until one comes back.
 MAX_STUCK = 8
-
-
-class Source(Protocol):
-    """One thing that is read each cycle."""
-
-    name: str
-
-    def read(self, machine: Machine, listing: Listing) -> Batch:
-        """Read everything once; what fails for one subject goes to `Batch.failed`."""
-        ...
-
-
-@runtime_checkable
-class OneByOne(Protocol):
-    """A source that reads server by server and can go on without one of them.
-
-    A second `read` makes the first one, when it comes back, end in an error without a trace.
-    """
-
-    name: str
-
-    @property
-    def reading(self) -> Server | None:
-        """The server that is being read right now."""
-        ...
-
-    def read(self, machine: Machine, listing: Listing, skip: Collection[str] = ...) -> Batch:
-        """Read every server but those of the epochs in `skip`."""
-        ...
+#: A source that is read at a pace of its own is read so much before its time rather than a cycle after it.
+EARLY_NS = 500_000_000
 
 
 @dataclass(slots=True)
 class _Runner:
+    """A source, its lane, and what became of it: `due_ns` it is read next (CLOCK_BOOTTIME), `off` says why no more."""
+
     source: Source
     lane: Lane
+    budget: Budget | None = None
+    due_ns: int = 0
+    off: str = ""
     late: int = 0
     stuck: dict[str, Lane] = field(default_factory=dict)
     live: dict[int, Subject] = field(default_factory=dict)
@@ -84,7 +65,7 @@ class Sampler:
 
     `standing` is what stood when the last run ended (empty on a new store); it is only read, here. `build` makes the
     sources, given the function by which they have new subjects admitted. `deadline_s` is how long one source may
-    keep a cycle waiting.
+    keep a cycle waiting, `share` how much of a processor one may take that the others can do without.
     """
 
     def __init__(
@@ -94,6 +75,7 @@ class Sampler:
         build: Callable[[Callable[[Subject], int]], Iterable[Source]],
         *,
         deadline_s: float = 2.0,
+        share: float = 1.0,
     ) -> None:
         self.machine, self.deadline_s = machine, deadline_s
         self._lock = threading.Lock()
@@ -110,7 +92,9 @@ class Sampler:
         self._next_sid = max(standing.live, default=0) + 1
         self._births: list[Subject] = []
         self._seq = 0
-        self._runners = [_Runner(s, Lane(s.name)) for s in build(self.admit)]
+        self._runners = [
+            _Runner(s, Lane(s.name), Budget(share) if isinstance(s, Dispensable) else None) for s in build(self.admit)
+        ]
         for runner in self._runners:
             runner.live = {s.sid: s for s in standing.live.values() if s.source == runner.source.name}
 
@@ -183,13 +167,17 @@ class Sampler:
         """Read every source once. Takes at most twice the deadline, however many of them hang."""
         at = self.machine.now()
         until = time.monotonic() + self.deadline_s
-        for runner in self._runners:
-            if runner.lane.idle:
-                self._start(runner, listing)
         batches = []
         for runner in self._runners:
+            if runner.off:
+                batches += self._parting(runner, at)
+            elif runner.lane.idle and at.boot_ns >= runner.due_ns:
+                self._start(runner, listing, at)
+        for runner in self._runners:
+            if runner.lane.idle:
+                continue
             batch = self._wait(runner, until)
-            if batch is None and self._go_round(runner, listing):
+            if batch is None and self._go_round(runner, listing, at):
                 batch = self._wait(runner, until + self.deadline_s)
             if batch is None:
                 runner.late += 1
@@ -197,14 +185,17 @@ class Sampler:
                 batches.append(batch)
         return self._frame(at, batches)
 
-    def _start(self, runner: _Runner, listing: Listing) -> None:
+    def _start(self, runner: _Runner, listing: Listing, at: Instant) -> None:
+        if isinstance(runner.source, Paced):
+            # a cycle that comes a moment early is the one that is meant
+            runner.due_ns = at.boot_ns + int(runner.source.pace_s * 1e9) - EARLY_NS
         read = partial(runner.source.read, self.machine, listing)
         if isinstance(runner.source, OneByOne):
             runner.stuck = {epoch: lane for epoch, lane in runner.stuck.items() if not lane.done}
             read = partial(runner.source.read, self.machine, listing, set(runner.stuck))
         runner.lane.start(read)
 
-    def _go_round(self, runner: _Runner, listing: Listing) -> bool:
+    def _go_round(self, runner: _Runner, listing: Listing, at: Instant) -> bool:
         """Leave the server that hangs to its thread, and read the others on a new one; whether that can be done."""
         hung = runner.source.reading if isinstance(runner.source, OneByOne) else None
         if hung is None or hung.epoch in runner.stuck or len(runner.stuck) >= MAX_STUCK:
@@ -213,7 +204,7 @@ class Sampler:
         runner.lane.end()
         runner.stuck[hung.epoch] = runner.lane
         runner.lane = Lane(runner.source.name)
-        self._start(runner, listing)
+        self._start(runner, listing, at)
         return True
 
     def _wait(self, runner: _Runner, until: float) -> Batch | None:
@@ -233,7 +224,25 @@ class Sampler:
             return None
         batch.late, runner.late = runner.late, 0
         self._account_listing(runner, batch)
+        self._spend(runner, batch)
         return batch
+
+    def _spend(self, runner: _Runner, batch: Batch) -> None:
+        """Switch a source off that takes too much."""
+        if runner.budget is None or not isinstance(runner.source, Dispensable):
+            return
+        runner.off = runner.budget.spend(batch.at, batch.cpu_us)
+        if runner.off:
+            log.error("source %s is %s", runner.source.name, runner.off)
+            runner.source.close()
+
+    def _parting(self, runner: _Runner, at: Instant) -> list[Batch]:
+        """Once, that all subjects of a source that is off are gone."""
+        if not runner.live:
+            return []
+        batch = Batch(runner.source.name, at, [], note=runner.off)
+        self._account_listing(runner, batch)
+        return [batch]
 
     def _account_listing(self, runner: _Runner, batch: Batch) -> None:
         """Who ended since the last listing, and who is alive though this listing could not show them."""

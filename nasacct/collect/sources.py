@@ -10,17 +10,20 @@ from nasacct.collect import nfsd_module
 from nasacct.collect.client_ids import ClientIds
 from nasacct.collect.clients import Clients
 from nasacct.collect.diskstats import Disks
+from nasacct.collect.inside import BY_PROCEDURE, BY_TIME, Inside
 from nasacct.collect.links import Links
 from nasacct.collect.nfsd import Nfsd
 from nasacct.collect.node import Node
 from nasacct.collect.procs import Procs
+from nasacct.collect.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nasacct.collect.events import LinkEnded
     from nasacct.collect.machine import Server
-    from nasacct.collect.sampler import Sampler, Source
+    from nasacct.collect.sampler import Sampler
+    from nasacct.collect.source import Source
     from nasacct.config import Config
     from nasacct.store.frame import Frame, Subject
 
@@ -33,6 +36,8 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
     all_sources: list[Source] = [nfsd, Procs(nfsd, admit, life), links, Disks(admit), Node(admit)]
     if live and Clients.name in config.sources.enabled:
         all_sources.append(Clients(admit, ClientIds(config.root / f"node={config.node}")))
+    if live:
+        all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
     return [s for s in all_sources if s.name in config.sources.enabled]
 
 
@@ -47,18 +52,19 @@ class Finals:
         machine = self._sampler.machine
         for links in self._links():
             links.owner(server)
-        finals = [s.final(machine, server) for s in self._sampler.sources if isinstance(s, Nfsd | Procs | Clients)]
+        asked = [s for s in self._sampler.sources if isinstance(s, Nfsd | Procs | Clients | Inside | Threads)]
+        finals = [source.final(machine, server) for source in asked]
         return self._sampler.finals(finals)
 
-    def connections(self) -> Frame | None:
-        """The last bytes of connections that have ended; None when none has."""
-        clients = [s for s in self._sampler.sources if isinstance(s, Clients)]
-        return self._sampler.finals([s.ends(self._sampler.machine) for s in clients])
+    def between(self) -> Frame | None:
+        """What ended by itself since the last cycle, connections and generations of histograms; None when nothing."""
+        asked = [s for s in self._sampler.sources if isinstance(s, Clients | Inside)]
+        return self._sampler.finals([source.ends(self._sampler.machine) for source in asked])
 
     def close(self) -> None:
         """Let go what sources keep open."""
         for source in self._sampler.sources:
-            if isinstance(source, Clients):
+            if isinstance(source, Clients | Inside | Threads):
                 source.close()
 
     def link(self, event: LinkEnded) -> Frame | None:

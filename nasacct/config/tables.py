@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SYSTEM_ROOT = Path("/var/lib/nasacct")
 NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
-Source = Literal["nfsd", "procs", "links", "disks", "node", "clients"]
+Source = Literal["nfsd", "procs", "links", "disks", "node", "clients", "inside", "latency", "threads"]
 #: Those that are read unless others are named.
 _READ: tuple[Source, ...] = ("nfsd", "procs", "links", "disks", "node")
 
@@ -137,6 +137,12 @@ class Sources(Table):
     )
     deadline_ms: int = Field(
         default=2000, description="a whole number of milliseconds from 10 to 60000", ge=10, le=60_000
+    )
+    budget_percent: float = Field(
+        default=1,
+        description="a number from 0.01 to 100: percent of one processor that a source may take which others can spare",
+        ge=0.01,
+        le=100,
     )
 
 

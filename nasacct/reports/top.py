@@ -10,23 +10,28 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from nasacct.reports.latency import quantile_us
 from nasacct.reports.questions import question
 from nasacct.store.journal_ring import RING
-from nasacct.store.schema import OPS
+from nasacct.store.schema import BUCKETS, OPS, PROCEDURES
 from nasacct.store.warehouse import Warehouse
 from nasacct.times import us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+_PROCEDURES = [f"{name}_{what}" for name in PROCEDURES for what in ("calls", "us")]
 #: By what servers are sorted, the largest first; `server` by name.
-Sort = Literal["bytes", "read", "written", "calls", "server"]
+Sort = Literal["bytes", "read", "written", "calls", "time", "server"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerNow:
-    """One server's rates; None is unknown. `seen` is its newest reading: long before `as_of`, and it has ended."""
+    """One server's rates; None is unknown. `seen` is its newest reading: long before `as_of`, and it has ended.
+
+    `mean_us` a call took inside nfsd, `p95_us` at most 95 of 100; `busy_threads` is how many threads worked at once.
+    """
 
     node: str
     as_of: datetime
@@ -36,6 +41,9 @@ class ServerNow:
     received_bytes_s: float | None = None
     sent_bytes_s: float | None = None
     calls_s: float | None = None
+    mean_us: float | None = None
+    p95_us: int | None = None
+    busy_threads: float | None = None
     seen: datetime
 
     @property
@@ -67,13 +75,14 @@ class ClientNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationNow:
-    """One NFSv4 operation of a server, and how often it is done."""
+    """One NFSv4 operation or NFSv3 procedure of a server, how often it is done, and how long it takes if known."""
 
     node: str
     as_of: datetime
     server: str
     operation: str
     operations_s: float
+    mean_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +149,7 @@ class Top:
             "read": lambda s: -(s.read_bytes_s or 0),
             "written": lambda s: -(s.written_bytes_s or 0),
             "calls": lambda s: -(s.calls_s or 0),
+            "time": lambda s: -(s.busy_threads or 0),
             "server": lambda _: 0,
         }
         self.servers.sort(key=lambda s: (key[by](s), s.server, s.node))
@@ -183,27 +193,58 @@ def _ask_node(
     state = rows("top_node", "node")
     found.nodes.append(NodeNow(node=node, as_of=as_of, window_s=window_s, **(state[0] if state else {})))
     found.disks += [DiskNow(node=node, as_of=as_of, **row) for row in rows("top_disks", "disks")]
-    found.servers += [ServerNow(node=node, as_of=as_of, **row) for row in rows("top_servers", "nfsd", "links")]
+    inside: dict[str, dict[str, Any]] = {row["server"]: _inside(row, window_s) for row in rows("top_inside", "inside")}
+    for row in rows("top_latency", "latency"):
+        inside.setdefault(row["server"], {})["p95_us"] = _p95(row)
+    for row in rows("top_servers", "nfsd", "links"):
+        found.servers.append(ServerNow(node=node, as_of=as_of, **row, **inside.get(row["server"], {})))
     if server is not None:
         clients = rows("top_clients", "clients", server=server)
         known = warehouse.addresses().get(node, {})
         for row in clients:
             row |= {"id": row["client"], "client": known.get(row["client"], row["client"])}
             found.clients.append(ClientNow(node=node, as_of=as_of, server=server, **row))
-        rates = _rates(rows("top_operations", "ops", server=server), lo, hi)
+        done = _rates(rows("top_operations", "ops", server=server), [one.name for one in OPS.usage], lo, hi)
+        rates = {name: (rate, None) for name, rate in done.items()} | _procedures(
+            _rates(rows("top_procedures", "inside", server=server), _PROCEDURES, lo, hi)
+        )
         found.operations += [
-            OperationNow(node=node, as_of=as_of, server=server, operation=name, operations_s=rate)
-            for name, rate in sorted(rates.items(), key=lambda item: (-item[1], item[0]))
+            OperationNow(node=node, as_of=as_of, server=server, operation=name, operations_s=rate, mean_us=mean_us)
+            for name, (rate, mean_us) in sorted(rates.items(), key=lambda item: (-item[1][0], item[0]))
         ]
 
 
-def _rates(rows: list[dict[str, Any]], lo: int, hi: int) -> dict[str, float]:
-    """Per second, of every operation that was done, as sql/top_servers.sql counts servers' rates."""
+def _inside(row: dict[str, Any], window_s: float) -> dict[str, float | None]:
+    """What is known of a server's calls: how long one takes, how many threads they keep busy."""
+    calls, us = row["answered"], row["thread_us"]
+    if us is None:
+        return {}
+    return {"mean_us": us / calls if calls else None, "busy_threads": us / 1e6 / window_s}
+
+
+def _p95(row: dict[str, Any]) -> int | None:
+    """At most how long 95 of 100 calls took; None when there were none, or when it is longer than can be said."""
+    between = quantile_us([row[f"calls_{i:02}"] or 0 for i in range(BUCKETS)], 0.95)
+    return None if between is None else between[1]
+
+
+def _procedures(rates: dict[str, float]) -> dict[str, tuple[float, float | None]]:
+    """By NFSv3 procedure, how often and how long; an NFSv4 server's compounds are told operation by operation."""
+    found: dict[str, tuple[float, float | None]] = {}
+    for name in PROCEDURES:
+        rate = rates.get(f"{name}_calls", 0.0)
+        if rate and name != "compound":
+            found[f"v3 {name}" if name != "other" else name] = rate, rates.get(f"{name}_us", 0.0) / rate
+    return found
+
+
+def _rates(rows: list[dict[str, Any]], names: Sequence[str], lo: int, hi: int) -> dict[str, float]:
+    """Per second, of every measure that grew, as sql/top_servers.sql counts servers' rates."""
     sums: dict[str, float] = {}
     for row in rows:
         begin, end = row["t0_us"], row["t1_us"]
         share = (min(end, hi) - max(begin, lo)) / (end - begin) if end > begin else 1.0
-        for operation in OPS.usage:
-            sums[operation.name] = sums.get(operation.name, 0.0) + (row[operation.name] or 0) * share
+        for name in names:
+            sums[name] = sums.get(name, 0.0) + (row[name] or 0) * share
     length_s = max(hi - max(min((row["t0_us"] for row in rows), default=lo), lo), 1) / 1e6
     return {name: total / length_s for name, total in sums.items() if total}

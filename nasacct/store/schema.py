@@ -171,6 +171,33 @@ LINKS = Stream(
     ),
 )
 
+#: What the kernel calls a procedure: NFSv3's (and v2's of the same name), NFSv4's only one, and all else together.
+PROCEDURES = (*PROC3, "compound", "other")
+_INSIDE_CALLS = _counters("calls", [f"{n}_calls" for n in PROCEDURES])
+_INSIDE_US = _counters("us", [f"{n}_us" for n in PROCEDURES])
+#: Calls that one server has answered, and the time of its threads that they took, by procedure.
+INSIDE = Stream(
+    "inside",
+    "inside",
+    ("server",),
+    (*_INSIDE_CALLS, *_INSIDE_US),
+    (
+        UsageMeasure("calls", "calls", tuple(m.name for m in _INSIDE_CALLS)),
+        UsageMeasure("thread_us", "us", tuple(m.name for m in _INSIDE_US)),
+        *_as_read((*_INSIDE_CALLS, *_INSIDE_US)),
+    ),
+)
+
+#: Buckets of latency: of calls that took at most 1, 2, 4, ... microseconds, and the last one of all others.
+BUCKETS = 24
+_LATENCY = _counters("calls", [f"calls_{i:02}" for i in range(BUCKETS)])
+#: Calls that one server has answered, by how long it took: calls_NN took at most 2^NN us, and more than half of it.
+LATENCY = Stream("latency", "latency", ("server",), _LATENCY, _as_read(_LATENCY))
+
+#: What one nfsd thread had read from disks and made dirty in memory; usage has one row for all of a server's.
+_THREADS = _counters("bytes", ["disk_read_bytes", "dirtied_bytes"])
+THREADS = Stream("threads", "threads", ("server",), _THREADS, _as_read(_THREADS), joined=True)
+
 #: What one client moved over TCP to and from one server: received = into the NAS. `client` is the id of its address.
 CLIENTS = Stream(
     "clients",
@@ -239,4 +266,4 @@ _HEALTH = tuple(
 )
 HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH))
 
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, DISKS, NODE, HEALTH)}
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, INSIDE, LATENCY, THREADS, DISKS, NODE, HEALTH)}

@@ -1,12 +1,14 @@
 """A machine made of files in a folder, which tests write and sources read."""
 
 import itertools
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nasacct.collect.machine import Listing, Server
+from nasacct.collect.tracing import Section
 from nasacct.store.frame import Instant
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/proc"
@@ -46,6 +48,51 @@ class FolderMachine:
 
     def disks(self):
         return self.listed
+
+
+class Histograms:
+    """A kernel that counts calls in every generation there is, by inode and key, and prints them as one does."""
+
+    def __init__(self):
+        self.generations, self.dropped, self.closed, self.broken = {}, Counter(), False, False
+
+    def begin(self, name, size):
+        if self.broken:
+            raise FileNotFoundError(2, "No such file or directory")
+        self.generations[name] = Counter()
+
+    def remove(self, name):
+        del self.generations[name]
+
+    def close(self):
+        self.closed = True
+        self.generations.clear()
+
+    def call(self, inode, key="READ", us=7):
+        for counts in self.generations.values():
+            counts[inode, key, "hits"] += 1
+            counts[inode, key, "us"] += us
+
+    def read(self):
+        return {name: self._section(name, counts) for name, counts in self.generations.items()}
+
+    def drop(self, calls):
+        for name in self.generations:
+            self.dropped[name] += calls
+
+    def _section(self, name, counts):
+        lines = frozenset(
+            f"{{ netns_ino: {i}, key: {k}   }} hitcount:  {n}  execute:  {counts[i, k, 'us']}".encode()
+            for (i, k, what), n in counts.items()
+            if what == "hits"
+        )
+        return Section(lines, len(lines), self.dropped[name])
+
+
+@pytest.fixture(scope="session")
+def histograms():
+    """Makes a kernel that counts calls."""
+    return Histograms
 
 
 @pytest.fixture

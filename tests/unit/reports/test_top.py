@@ -83,3 +83,27 @@ def test_asked_again_it_shows_the_same_from_segments(store):
     for node in ("nas1", "old"):
         keep(Tree(store, node), 2e9, Rules({"readings": 40, "usage": 400}, 1e12))
     assert ask(warehouse) == before
+
+
+def test_how_long_calls_take_is_shown_where_the_inside_of_nfsd_is_read(tmp_path):
+    """The mean, what 95 of 100 did not exceed, busy threads; by NFSv3 procedure of a server; servers sorted by it."""
+    series.write(
+        """
+        nfsd server=a read_bytes 0+0x6
+        nfsd server=b read_bytes 0+0x6
+        inside server=a read_calls 0+100x6
+        inside server=a read_us 0+5000000x6
+        inside server=a compound_calls 0+100x6
+        inside server=a compound_us 0+100000x6
+        latency server=a calls_10 0+100x6
+        latency server=a calls_16 0+100x6
+        """,
+        tmp_path,
+    )
+    (tmp_path / "store.json").write_text('{"nasacct_store": 1}')
+    found = ask(Warehouse(tmp_path), window_s=50, sort="time", server="a")
+    a, b = found.servers
+    assert (a.server, a.mean_us, a.p95_us, a.busy_threads) == ("a", 25_500, 65_536, 0.51)
+    assert (b.mean_us, b.p95_us, b.busy_threads) == (None, None, None)
+    (read,) = found.operations
+    assert (read.operation, read.operations_s, read.mean_us) == ("v3 read", 10, 50_000)

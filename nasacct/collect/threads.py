@@ -1,0 +1,243 @@
+"""The source `threads`: what each server's nfsd threads had read from the disks, by their own /proc/<tid>/io.
+
+Only where file systems use the page cache (ext4, XFS): ZFS reads on threads of its own. Nothing in /proc tells whose a
+thread is; a histogram of the kernel does (`tracing.py`), by the namespace whose calls it has answered. One that has
+answered none since the last look has read nothing and is not looked at. What a thread had read before the source began
+is taken off.
+
+/proc/<tid>/io is printed by do_io_accounting (fs/proc/base.c): lines of `name: number`, of which two count. What is
+written counts when it makes a page dirty, not when it reaches the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.collect import process
+from nasacct.collect.changes import Changes
+from nasacct.collect.tallies import FULL
+from nasacct.collect.tracing import Histogram, entry, room
+from nasacct.store.frame import Batch, Subject
+from nasacct.store.schema import THREADS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from nasacct.collect.machine import Listing, Machine, Server
+    from nasacct.collect.tracing import Counting
+    from nasacct.store.frame import Rows
+
+#: How long last readings wait for a cycle that reads.
+PATIENCE_S = 0.5
+_IO_BYTES = 1024
+_WANTED = {b"read_bytes": 0, b"write_bytes": 1}
+#: Bytes read and written.
+_Io = tuple[int, int]
+
+
+@dataclass(slots=True, eq=False)
+class _Thread:
+    """A thread of a server: what it has read and written since the source began, less `base`."""
+
+    tid: int
+    started: int
+    server: str
+    subject: Subject
+    base: _Io
+    values: _Io
+
+
+def io(text: bytes) -> _Io | None:
+    """Bytes read and written, of a thread's io file; None when one of them is not there."""
+    found: dict[int, int] = {}
+    for line in text.split(b"\n"):
+        name, _, value = line.partition(b": ")
+        if name in _WANTED and value.isdigit():
+            found[_WANTED[name]] = int(value)
+    return (found[0], found[1]) if len(found) == len(_WANTED) else None
+
+
+class Threads:
+    """Reads the threads of every server that has answered something, and hands out the rows that changed.
+
+    `admit` gives a new subject its sid, `proc` is where processes are shown.
+    """
+
+    name = THREADS.source
+    streams = (THREADS.name,)
+    optional = True
+    pace_s = 30.0
+
+    def __init__(
+        self, admit: Callable[[Subject], int], counting: Counting | None = None, *, proc: str = "/proc"
+    ) -> None:
+        self._admit, self._proc = admit, proc
+        self._counting = counting or Histogram("nasacct-threads", "common_pid", us=False)
+        self._prefix, self._number, self._size = f"nasacct_threads_{secrets.token_hex(4)}", 0, 0
+        self._lock = threading.Lock()
+        self._lines: frozenset[bytes] = frozenset()
+        self._threads: dict[int, _Thread] = {}
+        #: of every nfsd thread that was there when the source began, when it began and what it had read and written
+        self._before: dict[int, tuple[int, _Io]] = {}
+        self._looked_ns = 0
+        self._changes = Changes(THREADS)
+
+    def read(self, machine: Machine, listing: Listing) -> Batch:
+        """Read the histogram, and the threads it names. Raises OSError where the kernel has none."""
+        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
+        with self._lock:
+            batch = self._read(machine, listing)
+        batch.took_us = (time.perf_counter_ns() - began) // 1000
+        batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
+        return batch
+
+    def final(self, machine: Machine, server: Server) -> Batch | None:
+        """The last readings of an ending server's threads.
+
+        What those that are gone have read is known if they have answered nothing since the last look.
+        """
+        if not self._lock.acquire(timeout=PATIENCE_S):
+            return None
+        try:
+            threads = [thread for thread in self._threads.values() if thread.server == server.epoch]
+            if not threads:
+                return None
+            batch = Batch(self.name, machine.now(), None, ended=[thread.subject for thread in threads])
+            moved = self._moved_since()
+            sure = [thread for thread in threads if thread.tid not in moved or self._look(thread)]
+            batch.rows = self._rows(sure, final=True)
+            for thread in threads:
+                del self._threads[thread.tid]
+                self._changes.forget(thread.subject)
+            return batch
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Count no more, and leave nothing in the kernel."""
+        with self._lock:
+            self._counting.close()
+            self._number, self._lines = 0, frozenset()
+
+    def _read(self, machine: Machine, listing: Listing) -> Batch:
+        at = machine.now()
+        servers: dict[object, Server] = {server.about.get("netns"): server for server in listing.servers}
+        if not self._number:
+            self._begin(len(servers))
+            self._looked_ns = machine.now().boot_ns
+            self._before = dict(self._nfsd_threads())
+        moved = self._moved(servers)
+        batch = Batch(self.name, at, [], complete=listing.complete_at(at))
+        there = {server.epoch for server in listing.servers}
+        looked = []
+        for thread in list(self._threads.values()):
+            if thread.server not in there or (thread.tid in moved and not self._look(thread)):
+                # it is not listed, and so it has ended
+                del self._threads[thread.tid]
+                self._changes.forget(thread.subject)
+            elif thread.tid in moved:
+                looked.append(thread)
+        looked += self._met({tid: server for tid, server in moved.items() if tid not in self._threads})
+        batch.listed = [thread.subject for thread in self._threads.values()]
+        batch.rows = self._rows(looked)
+        self._looked_ns = at.boot_ns
+        return batch
+
+    def _moved(self, servers: dict[object, Server]) -> dict[int, Server]:
+        """The threads that have answered calls since the last look, and whose."""
+        found = self._counting.read()
+        section = found.get(f"{self._prefix}_{self._number}")
+        if section is None:
+            self._counting.close()
+            self._number, self._lines = 0, frozenset()
+            raise FileNotFoundError(2, "the kernel's histogram is gone; it will be made anew")
+        lines, self._lines = section.lines - self._lines, section.lines
+        if section.dropped or section.entries * 100 > FULL * self._size:
+            old = f"{self._prefix}_{self._number}"
+            self._begin(len(servers))
+            self._counting.remove(old)
+            self._lines = frozenset()
+        entries = [one for one in map(entry, lines) if one is not None and one.key.isdigit()]
+        return {int(one.key): servers[one.namespace] for one in entries if one.namespace in servers}
+
+    def _moved_since(self) -> set[int]:
+        """The threads that have answered calls since the last look; all when that cannot be had."""
+        try:
+            section = self._counting.read().get(f"{self._prefix}_{self._number}")
+        except OSError:
+            section = None
+        if section is None or section.dropped or not self._lines:
+            return set(self._threads)
+        return {int(one.key) for one in map(entry, section.lines - self._lines) if one is not None}
+
+    def _begin(self, servers: int) -> None:
+        self._size = room(servers)
+        self._counting.begin(f"{self._prefix}_{self._number + 1}", self._size)
+        self._number += 1
+
+    def _met(self, fresh: dict[int, Server]) -> list[_Thread]:
+        """The threads that are new, if they can be read."""
+        met = []
+        for tid, server in fresh.items():
+            found = self._thread(tid)
+            if found is None:
+                continue
+            started, values = found
+            before = self._before.pop(tid, None)
+            base = before[1] if before is not None and before[0] == started else (0, 0)
+            # it had answered nothing at the last look, and so it had read nothing
+            since = max(self._looked_ns, process.born_boot_ns(started))
+            epoch = f"{server.epoch}/{tid}.{started}-{self._prefix}"
+            subject = Subject(self.name, {"server": server.name}, epoch, about={"absent_boot_ns": since})
+            subject.sid = self._admit(subject)
+            self._threads[tid] = _Thread(tid, started, server.epoch, subject, base, values)
+            met.append(self._threads[tid])
+        return met
+
+    def _nfsd_threads(self) -> Iterator[tuple[int, tuple[int, _Io]]]:
+        """All threads of nfsd that are there."""
+        with os.scandir(self._proc) as entries:
+            for name in (entry.name for entry in entries):
+                if name.isdigit() and self._is_nfsd(name) and (found := self._thread(int(name))):
+                    yield int(name), found
+
+    def _is_nfsd(self, tid: str) -> bool:
+        try:
+            return process.content(f"{self._proc}/{tid}/comm", 64) == b"nfsd\n"
+        except OSError:
+            return False
+
+    def _thread(self, tid: int) -> tuple[int, _Io] | None:
+        """When the thread began, and what it has read and written; None when it is no more."""
+        started = process.started(self._proc, tid)
+        values = self._io(tid)
+        if started is None or values is None or process.started(self._proc, tid) != started:
+            return None
+        return started, values
+
+    def _look(self, thread: _Thread) -> bool:
+        """Read the thread's file; whether it is still that thread."""
+        found = self._thread(thread.tid)
+        if found is None or found[0] != thread.started:
+            return False
+        thread.values = found[1]
+        return True
+
+    def _io(self, tid: int) -> _Io | None:
+        try:
+            return io(process.content(f"{self._proc}/{tid}/io", _IO_BYTES))
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+
+    def _rows(self, threads: Iterable[_Thread], *, final: bool = False) -> dict[str, Rows]:
+        some = list(threads)
+        grown = [[v - b for v, b in zip(thread.values, thread.base, strict=True)] for thread in some]
+        values = np.array(grown, np.int64).reshape(-1, THREADS.width)
+        return self._changes.rows([thread.subject for thread in some], values, final=final)
