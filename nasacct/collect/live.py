@@ -15,7 +15,7 @@ import time
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -24,12 +24,18 @@ from nasacct.collect.connections import Connections
 from nasacct.collect.descriptor import Descriptor
 from nasacct.collect.link_stats import LinkStats
 from nasacct.collect.machine import Disk, LinkCounters, Listing, Server
+from nasacct.collect.rpc_status import RpcStatus
 from nasacct.store.frame import Instant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from nasacct.config import Config
+
+#: What is kept open inside a server's network namespace.
+Kept = TypeVar("Kept", Connections, RpcStatus)
 
 #: Names of interfaces are asked for anew this often: a renamed one keeps its counters.
 _NAMES_S = 60.0
@@ -95,14 +101,11 @@ class Live:
 
     def connections(self, server: Server) -> Connections:
         """The connections of the server, if it still lives. Raises OSError."""
-        if server.pid is None:
-            assert server.namespace is not None
-            return namespaces.inside_same(server.namespace, server.epoch.removeprefix(f"{self.boot_id}/"), Connections)
-        found = namespaces.inside(f"/proc/{server.pid}/ns/net", Connections)
-        if server.epoch != f"{self.boot_id}/{server.pid}.{process.started('/proc', server.pid)}":
-            found.close()
-            raise FileNotFoundError(errno.ENOENT, "the server has ended", f"/proc/{server.pid}")
-        return found
+        return self._inside(server, Connections)
+
+    def calls_in_flight(self, server: Server) -> RpcStatus:
+        """What tells the server's calls in flight, if it still lives. Raises OSError."""
+        return self._inside(server, RpcStatus)
 
     def file(self, path: str) -> bytes:
         """A file of the whole machine, by its path without the leading slash: `proc/diskstats`. Raises OSError."""
@@ -127,6 +130,17 @@ class Live:
         self._counters.clear()
         self._files.clear()
         self._links.close()
+
+    def _inside(self, server: Server, make: Callable[[], Kept]) -> Kept:
+        """What `make` makes inside the server's network namespace, if it still lives. Raises OSError."""
+        if server.pid is None:
+            assert server.namespace is not None
+            return namespaces.inside_same(server.namespace, server.epoch.removeprefix(f"{self.boot_id}/"), make)
+        found = namespaces.inside(f"/proc/{server.pid}/ns/net", make)
+        if server.epoch != f"{self.boot_id}/{server.pid}.{process.started('/proc', server.pid)}":
+            found.close()
+            raise FileNotFoundError(errno.ENOENT, "the server has ended", f"/proc/{server.pid}")
+        return found
 
     def _open(self, server: Server) -> int:
         """Open the server's counters, if the server of that epoch still lives. Raises OSError."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nasacct.collect.connections import Connections
+    from nasacct.collect.rpc_status import RpcStatus
     from nasacct.store.frame import Instant
 
 #: Columns of `LinkCounters.values`, the host's view of the interface.
@@ -115,6 +116,10 @@ class Machine(Protocol):
 
     def connections(self, server: Server) -> Connections:
         """The connections of the server, to be closed when it ends."""
+        ...
+
+    def calls_in_flight(self, server: Server) -> RpcStatus:
+        """What tells the server's calls in flight, to be closed when it ends."""
         ...
 
     def file(self, path: str) -> bytes:

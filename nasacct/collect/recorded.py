@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nasacct.collect.connections import Connections
+    from nasacct.collect.rpc_status import RpcStatus
 
 #: Host files of a recording, by the path under which sources ask for them.
 HOST_FILES = {
@@ -107,6 +108,10 @@ class Recorded:
     def connections(self, server: Server) -> Connections:
         """No recording has any."""
         raise FileNotFoundError(errno.ENOENT, "a recording has no connections", server.name)
+
+    def calls_in_flight(self, server: Server) -> RpcStatus:
+        """No recording tells of any."""
+        raise FileNotFoundError(errno.ENOENT, "a recording has no calls in flight", server.name)
 
     def file(self, path: str) -> bytes:
         """A recorded file of the host; FileNotFoundError when the recording has none."""

@@ -10,6 +10,7 @@ from nasacct.collect import nfsd_module
 from nasacct.collect.client_ids import ClientIds
 from nasacct.collect.clients import Clients
 from nasacct.collect.diskstats import Disks
+from nasacct.collect.inflight import InFlight
 from nasacct.collect.inside import BY_PROCEDURE, BY_TIME, Inside
 from nasacct.collect.links import Links
 from nasacct.collect.nfsd import Nfsd
@@ -34,11 +35,14 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
     nfsd = Nfsd(admit, life)
     links = Links(admit, config.links.uplinks)
     all_sources: list[Source] = [nfsd, Procs(nfsd, admit, life), links, Disks(admit), Node(admit)]
-    if live and Clients.name in config.sources.enabled:
-        all_sources.append(Clients(admit, ClientIds(config.root / f"node={config.node}")))
+    enabled = set(config.sources.enabled)
+    if live and enabled & {Clients.name, InFlight.name}:
+        # one for both: an address has one id
+        ids = ClientIds(config.root / f"node={config.node}")
+        all_sources += [Clients(admit, ids), InFlight(admit, ids, config.inflight)]
     if live:
         all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
-    return [s for s in all_sources if s.name in config.sources.enabled]
+    return [s for s in all_sources if s.name in enabled]
 
 
 class Finals:
@@ -52,19 +56,19 @@ class Finals:
         machine = self._sampler.machine
         for links in self._links():
             links.owner(server)
-        asked = [s for s in self._sampler.sources if isinstance(s, Nfsd | Procs | Clients | Inside | Threads)]
+        asked = [s for s in self._sampler.sources if isinstance(s, Nfsd | Procs | Clients | Inside | Threads | InFlight)]
         finals = [source.final(machine, server) for source in asked]
         return self._sampler.finals(finals)
 
     def between(self) -> Frame | None:
         """What ended by itself since the last cycle, connections and generations of histograms; None when nothing."""
-        asked = [s for s in self._sampler.sources if isinstance(s, Clients | Inside)]
+        asked = [s for s in self._sampler.sources if isinstance(s, Clients | Inside | InFlight)]
         return self._sampler.finals([source.ends(self._sampler.machine) for source in asked])
 
     def close(self) -> None:
         """Let go what sources keep open."""
         for source in self._sampler.sources:
-            if isinstance(source, Clients | Inside | Threads):
+            if isinstance(source, Clients | Inside | Threads | InFlight):
                 source.close()
 
     def link(self, event: LinkEnded) -> Frame | None:

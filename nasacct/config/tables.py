@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SYSTEM_ROOT = Path("/var/lib/nasacct")
 NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
-Source = Literal["nfsd", "procs", "links", "disks", "node", "clients", "inside", "latency", "threads"]
+Source = Literal["nfsd", "procs", "links", "disks", "node", "clients", "inside", "latency", "threads", "inflight"]
 #: Those that are read unless others are named.
 _READ: tuple[Source, ...] = ("nfsd", "procs", "links", "disks", "node")
 
@@ -146,6 +146,16 @@ class Sources(Table):
     )
 
 
+class Inflight(Table):
+    """How calls in flight are sampled, where the source `inflight` is read."""
+
+    force: bool = Field(
+        default=False, description="true or false: whether they are sampled where the kernel is not known to be safe"
+    )
+    interval_ms: int = Field(default=1000, description="a number of ms from 100 to 60000", ge=100, le=60_000)
+    cpu_percent: float = Field(default=1.0, description="a number from 0.1 to 50", ge=0.1, le=50)
+
+
 class Vpsadmin(Table):
     """The API that knows who owns what."""
 
@@ -169,7 +179,8 @@ class Store(Table):
     readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days_of: dict[str, Days] = Field(
-        default={"clients": 90}, description="a table of streams and whole numbers of days, such as { health = 30 }"
+        default={"clients": 90, "inflight": 90},
+        description="a table of streams and whole numbers of days, such as { health = 30 }",
     )
     link_rate_bits: int = Field(
         default=10_000_000_000,
@@ -206,6 +217,7 @@ class Config(Table):
     links: Links = Field(default=Links(), description="a table")
     disks: Disks = Field(default=Disks(), description="a table")
     sources: Sources = Field(default=Sources(), description="a table")
+    inflight: Inflight = Field(default=Inflight(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     store: Store = Field(default=Store(), description="a table")
 

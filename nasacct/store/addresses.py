@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError
 from nasacct.store.root import write_atomically
-from nasacct.store.schema import CLIENTS
+from nasacct.store.schema import CLIENTS, INFLIGHT
 from nasacct.store.segments import SegmentError
 from nasacct.times import iso
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 FILE = "addresses.jsonl"
 _KEY = "nasacct_addresses"
+#: The sources that tell clients' addresses; their streams are called the same.
+OF_CLIENTS = frozenset({CLIENTS.source, INFLIGHT.source})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def told(found: Journal) -> Iterator[Entry]:
     met += chain.from_iterable(((frame.at.wall_ns, s) for s in frame.births) for frame in found.frames)
     for wall_ns, subject in met:
         who, address = subject.keys.get("client"), subject.about.get("address")
-        if subject.source == CLIENTS.source and who is not None and isinstance(address, str):
+        if subject.source in OF_CLIENTS and who is not None and isinstance(address, str):
             yield Entry(who, address, wall_ns // 1_000_000_000)
 
 

@@ -211,6 +211,27 @@ CLIENTS = Stream(
     joined=True,
 )
 
+#: Samples of the calls that one client has in flight of one operation of a server (rpc-status-get), as sums of a run of
+#: the collector: their time, and in how many samples they were. client NULL: none was told; operation NULL: of the
+#: server, how much time was sampled, and of that in how much all of its threads were busy.
+INFLIGHT = Stream(
+    "inflight",
+    "inflight",
+    ("server", "client", "operation"),
+    (
+        *_counters("us", ["in_flight_us"]),
+        *_counters("calls", ["sampled_calls"]),
+        *_counters("us", ["sampled_us", "full_us"]),
+    ),
+    (
+        UsageMeasure("in_flight_us", "us", ("in_flight_us",), bounded=True),
+        UsageMeasure("sampled_calls", "calls", ("sampled_calls",), bounded=True),
+        UsageMeasure("sampled_us", "us", ("sampled_us",), bounded=True),
+        UsageMeasure("full_us", "us", ("full_us",), bounded=True),
+    ),
+    joined=True,
+)
+
 #: One block device (/proc/diskstats). Milliseconds are cut to 32 bits by the kernel when it prints them.
 _DISKS = (
     *_counters("requests", ["reads", "reads_merged"]),
@@ -266,4 +287,5 @@ _HEALTH = tuple(
 )
 HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH))
 
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, INSIDE, LATENCY, THREADS, DISKS, NODE, HEALTH)}
+_OF_NFSD = (INSIDE, LATENCY, THREADS, INFLIGHT)
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, NODE, HEALTH)}

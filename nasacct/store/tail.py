@@ -15,7 +15,7 @@ from nasacct.store.cutting import cut
 from nasacct.store.heads import alone
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, uncut
-from nasacct.store.schema import CLIENTS, STREAMS
+from nasacct.store.schema import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -63,7 +63,9 @@ def _make(
 ) -> _Made:
     last = found.frames[-1].at if found.frames else found.at
     readings = of_journal(found, following, streams)
-    clients = {entry.id: entry.address for entry in addresses.told(found)} if CLIENTS.name in streams else {}
+    clients = (
+        {entry.id: entry.address for entry in addresses.told(found)} if addresses.OF_CLIENTS & set(streams) else {}
+    )
     return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns, clients)
 
 
