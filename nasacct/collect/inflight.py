@@ -107,7 +107,7 @@ class InFlight:
                 rows: list[_Row] = []
                 for told in self._told.values():
                     told.moved(links)
-                    rows += self._rows(told, at)
+                    rows += self._rows(told, at, sampling.clock())
                     listed += [told.subject, *told.flows.values()]
                 batch.rows = self._changed(rows)
             batch.cpu_us = (sampling.cpu_ns - self._cpu_ns) // 1000
@@ -193,10 +193,11 @@ class InFlight:
                 self._told[epoch] = _Told(sampling.meet(machine, server), subject, at)
                 self._wake.set()
 
-    def _rows(self, told: _Told, at: Instant, *, final: bool = False) -> list[_Row]:
+    def _rows(self, told: _Told, at: Instant, now_ns: int, *, final: bool = False) -> list[_Row]:
         """What may have changed of one server since it was last read; if final, all."""
         waiting = told.one.waiting
-        rows: list[_Row] = [(told.subject, [ABSENT, ABSENT, waiting.sampled_us, waiting.full_us])]
+        passed_us = (now_ns - told.one.met_ns) // 1000
+        rows: list[_Row] = [(told.subject, [ABSENT, ABSENT, waiting.sampled_us, waiting.full_us, passed_us])]
         for who, flow in waiting.flows.items():
             if who not in told.flows:
                 client, operation = who
@@ -224,7 +225,7 @@ class InFlight:
         """All of a server that is sampled no more."""
         sampling.leave(epoch)
         told = self._told.pop(epoch, None)
-        return [] if told is None else self._rows(told, told.last, final=True)
+        return [] if told is None else self._rows(told, told.last, sampling.clock(), final=True)
 
     def _silent(self, told: _Told, before_ns: int) -> list[_Row]:
         """Forget what was seen last before that."""
@@ -253,7 +254,7 @@ class InFlight:
 
 
 def _of_flow(flow: Flow) -> list[int]:
-    return [flow.in_flight_us, flow.sampled_calls, ABSENT, ABSENT]
+    return [flow.in_flight_us, flow.sampled_calls, ABSENT, ABSENT, ABSENT]
 
 
 def _links(machine: Machine) -> dict[str, _Moved] | None:

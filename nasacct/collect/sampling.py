@@ -12,7 +12,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nasacct.collect.operation import operation
@@ -31,15 +31,21 @@ if TYPE_CHECKING:
 _THREADS_NS = 60 * SECOND_NS
 #: Pause after each failure, so many times as there were one after the other, up to the most.
 _PAUSE_NS, _PAUSES = 10 * SECOND_NS, 6
+#: How late a sample may come, in parts of its window, for the window to become longer: a busy machine, and no stall.
+_LATE = 0.5
 #: What is due so soon is sampled without another pause: the thread need not wake up for each.
 _SOON_S = 0.005
 
 
 @dataclass(slots=True, eq=False)
 class Sampled:
-    """One server: its sums, and whether its link `moves`. `trouble` is why it cannot be sampled now."""
+    """One server: its sums, and whether its link `moves`. `trouble` is why it cannot be sampled now.
+
+    `met_ns` is when it began to be sampled.
+    """
 
     server: Server
+    met_ns: int
     moves: bool = True
     waiting: Waiting = field(default_factory=Waiting)
     trouble: str = ""
@@ -75,8 +81,11 @@ class Sampled:
         """Account for a sample of the window, taken just now; the next window."""
         if seen is None:
             return pace.window(now_ns + _PAUSE_NS * min(self._failures, _PAUSES), active=False)
+        late_ns = now_ns - window.end_ns
+        if 0 < late_ns <= window.length_ns * _LATE:
+            window = replace(window, length_ns=now_ns - window.begin_ns)
         self.waiting.sampled(window, seen, self._threads)
-        # who was held up has gaps between its windows, which are in no sum
+        # who was held up for longer has gaps between its windows, which are in no sum
         return pace.window(max(window.end_ns, now_ns), active=self.moves or bool(seen))
 
 
@@ -110,9 +119,9 @@ class Sampling:
     def meet(self, machine: Machine, server: Server) -> Sampled:
         """Sample this server from now on, too. With the lock."""
         self._machine = machine
-        one = self.known[server.epoch] = Sampled(server)
+        one = self.known[server.epoch] = Sampled(server, self.clock())
         # not all of many at once: as if nothing happened there
-        self._plan(one, self._pace.window(self.clock(), active=False))
+        self._plan(one, self._pace.window(one.met_ns, active=False))
         return one
 
     def leave(self, epoch: str) -> Sampled | None:

@@ -213,7 +213,7 @@ CLIENTS = Stream(
 
 #: Samples of the calls that one client has in flight of one operation of a server (rpc-status-get), as sums of a run of
 #: the collector: their time, and in how many samples they were. client NULL: none was told; operation NULL: of the
-#: server, how much time was sampled, and of that in how much all of its threads were busy.
+#: server, how much time passed, how much of that was sampled, and in how much of this all of its threads were busy.
 INFLIGHT = Stream(
     "inflight",
     "inflight",
@@ -221,13 +221,14 @@ INFLIGHT = Stream(
     (
         *_counters("us", ["in_flight_us"]),
         *_counters("calls", ["sampled_calls"]),
-        *_counters("us", ["sampled_us", "full_us"]),
+        *_counters("us", ["sampled_us", "full_us", "passed_us"]),
     ),
     (
         UsageMeasure("in_flight_us", "us", ("in_flight_us",), bounded=True),
         UsageMeasure("sampled_calls", "calls", ("sampled_calls",), bounded=True),
         UsageMeasure("sampled_us", "us", ("sampled_us",), bounded=True),
         UsageMeasure("full_us", "us", ("full_us",), bounded=True),
+        UsageMeasure("passed_us", "us", ("passed_us",), bounded=True),
     ),
     joined=True,
 )

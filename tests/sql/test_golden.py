@@ -37,6 +37,7 @@ TOP_VIEWS = {
     "top_disks": ["disks"],
     "top_node": ["node"],
     "reconciled": ["nfsd", "links", "clients"],
+    "inflight": ["inflight", "nfsd"],
 }
 
 

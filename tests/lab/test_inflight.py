@@ -1,0 +1,115 @@
+"""Calls in flight of real kernel NFS servers on a slow disk, against what the clients' own kernels measured.
+
+One virtual machine is booted for all of this file; guest/inflight.py is what happens in it.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import payload
+import pytest
+import vm
+
+from nasacct.store.warehouse import Warehouse
+
+pytestmark = pytest.mark.lab
+
+#: The server whose threads suffice, its clients and what they did; and the one whose threads do not.
+EASY, WAITED, FULL = "201", {"21": "read_plus", "22": "read", "23": "write"}, "202"
+#: Of calls that take longer than this the time is compared.
+SLOW_MS = 20
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The directory that the guest left: inflight.json, collect.log, store."""
+    out, said = tmp_path_factory.mktemp("inflight"), io.BytesIO()
+    machine = vm.Machine(
+        disks=[vm.Disk("nas", "2G", "iops-total=30")],
+        inputs=[payload.tree()],
+        site=payload.site_packages(),
+        stdout=said,
+        stderr=said,
+    )
+    end = machine.run(["python3", "guest/inflight.py"], out, timeout_s=300)
+    words = said.getvalue().decode("utf-8", "replace")[-6000:]
+    assert end.status == 0, f"the guest ended with {end.status}; it said:\n{words}\nits console:\n{end.console}"
+    print(words, f"{end.accelerator}: {end.lived_s:.0f} s")
+    return out
+
+
+@pytest.fixture(scope="module")
+def truth(lab):
+    """What inflight.json says."""
+    return json.loads((lab / "inflight.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def waits(lab):
+    """What `nasacct inflight` says, by server, client and operation."""
+    argv = [sys.executable, "-m", "nasacct", "inflight", "--root", lab / "store", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(payload.PROJECT)}
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=lab)
+    assert done.returncode == 0, done.stderr
+    return {(row["server"], row["client"], row["operation"]): row for row in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("vps", WAITED)
+def test_time_in_flight_is_what_the_client_waited(truth, waits, vps):
+    """Within 5 %: of NFSv4.2 and NFSv3, reads and writes, that waited for the disk."""
+    counted = truth["clients"][vps][WAITED[vps]]
+    assert counted["rtt_ms"] / counted["calls"] > SLOW_MS
+    row = waits[EASY, truth["addresses"][vps], WAITED[vps]]
+    # samples stand for a part of the time, in which as much waited as in the rest
+    in_flight_ms = row["in_flight_us"] / 1000 / waits[EASY, None, None]["sampled"]
+    latency_ms, rtt_ms = in_flight_ms / counted["calls"], counted["rtt_ms"] / counted["calls"]
+    print(f"vps{vps}: {latency_ms:.1f} ms by {row['sampled_calls']} samples, {rtt_ms:.1f} ms by its mountstats")
+    assert latency_ms == pytest.approx(rtt_ms, rel=0.05)
+
+
+def test_almost_all_of_the_time_was_sampled(waits):
+    """Also while another server was restarted: what that held up is in no sum."""
+    for server in (EASY, FULL):
+        assert 0.7 < waits[server, None, None]["sampled"] <= 1
+
+
+def test_no_client_waits_for_what_it_did_not_ask(waits, truth):
+    """Each has its own operations, and they are those that its kernel sent."""
+    for server, client, operation in waits:
+        if operation is not None:
+            (vps,) = [vps for vps, address in truth["addresses"].items() if address == client]
+            assert (server == FULL) == (vps == "24")
+            if waits[server, client, operation]["sampled_calls"] > 30:
+                assert operation in truth["clients"][vps]
+
+
+def test_exhausted_threads_are_told_and_latency_is_then_unknown(waits):
+    """Twelve readers, eight threads: full most of the time; the other server never was."""
+    full, easy = waits[FULL, None, None], waits[EASY, None, None]
+    assert full["full"] > 0.3
+    assert full["latency_us"] is None
+    assert easy["full"] == 0
+    assert easy["latency_us"] > SLOW_MS * 1000
+
+
+def test_no_namespace_is_kept_alive(truth):
+    """A server that ended takes its namespace with it, although it was sampled to the end."""
+    assert truth["outlived_s"] < 5
+
+
+def test_a_new_life_of_a_server_is_sampled_anew(lab):
+    """With its own epoch, to the end of which it was sampled."""
+    sql = (
+        "SELECT epoch, sum(sampled_us) AS us FROM inflight WHERE server = $server AND operation IS NULL GROUP BY epoch"
+    )
+    rows = Warehouse(lab / "store").query(sql, {"server": FULL}, views=["inflight"]).to_pylist()
+    assert len(rows) == 2
+    assert all(row["us"] > 1_000_000 for row in rows)
+
+
+def test_the_collector_ends_with_status_0(truth):
+    """SIGTERM ends it, its sampling thread too."""
+    assert truth["collector_status"] == 0
