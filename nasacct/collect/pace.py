@@ -21,6 +21,8 @@ IDLE, LONGEST_NS = 10, 60 * SECOND_NS
 PERIOD_NS = 10 * SECOND_NS
 #: So much over its budget in so many periods one after the other, sampling is given up: it does not get cheaper.
 _OVER, _PERIODS = 1.5, 6
+#: Which part of the budget the pace aims at.
+_AIM = 0.9
 #: How much slower the pace may become at once, how much faster, and in all.
 _SLOWER, _FASTER, _SLOWEST = 4.0, 0.5, 100.0
 
@@ -46,7 +48,7 @@ class Pace:
     """
 
     def __init__(self, interval_ns: int, share: float, chance: Callable[[], float], now_ns: int, cpu_ns: int) -> None:
-        self._interval_ns, self._share, self._chance = interval_ns, share, chance
+        self.interval_ns, self._share, self._chance = interval_ns, share, chance
         self._since_ns, self._since_cpu_ns = now_ns, cpu_ns
         self._over = 0
         self.stretch = 1.0
@@ -58,7 +60,7 @@ class Pace:
 
     def window(self, begin_ns: int, *, active: bool) -> Window:
         """The next window of something, in which much or little is expected."""
-        length = min(int(self._interval_ns * self.stretch * (1 if active else IDLE)), LONGEST_NS)
+        length = min(int(self.interval_ns * self.stretch * (1 if active else IDLE)), LONGEST_NS)
         return Window(begin_ns, length, begin_ns + int(length * self._chance()))
 
     def spent(self, now_ns: int, cpu_ns: int) -> None:
@@ -69,5 +71,5 @@ class Pace:
         used = (cpu_ns - self._since_cpu_ns) / (elapsed * self._share)
         self._since_ns, self._since_cpu_ns = now_ns, cpu_ns
         self._over = self._over + 1 if used > _OVER else 0
-        # the cost is as the number of windows, so what it was over the budget is what they must become longer
-        self.stretch = min(max(self.stretch * min(max(used, _FASTER), _SLOWER), 1.0), _SLOWEST)
+        # the cost is as the number of windows, so what it was over the aim is what they must become longer
+        self.stretch = min(max(self.stretch * min(max(used / _AIM, _FASTER), _SLOWER), 1.0), _SLOWEST)

@@ -33,8 +33,8 @@ _THREADS_NS = 60 * SECOND_NS
 _PAUSE_NS, _PAUSES = 10 * SECOND_NS, 6
 #: How late a sample may come, in parts of its window, for the window to become longer: a busy machine, and no stall.
 _LATE = 0.5
-#: What is due so soon is sampled without another pause: the thread need not wake up for each.
-_SOON_S = 0.005
+#: What is due so soon, in parts of the shortest window, is sampled at once: to wake up takes longer than to ask.
+_SOON = 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -141,12 +141,12 @@ class Sampling:
 
     def step(self) -> float | None:
         """Sample all that are due; how many seconds there are until the next one is. None: there is none."""
-        began = self._cpu()
+        began, soon_s = self._cpu(), _SOON * self._pace.interval_ns / SECOND_NS
         try:
             while True:
                 with self.lock:
                     wait_s = self._wait_s()
-                    if wait_s is None or wait_s > _SOON_S or self.given_up:
+                    if wait_s is None or wait_s > soon_s or self.given_up:
                         return wait_s
                     _, _, one, window = heapq.heappop(self._due)
                     if not self._lives(one):

@@ -63,17 +63,15 @@ def test_time_in_flight_is_what_the_client_waited(truth, waits, vps):
     counted = truth["clients"][vps][WAITED[vps]]
     assert counted["rtt_ms"] / counted["calls"] > SLOW_MS
     row = waits[EASY, truth["addresses"][vps], WAITED[vps]]
-    # samples stand for a part of the time, in which as much waited as in the rest
-    in_flight_ms = row["in_flight_us"] / 1000 / waits[EASY, None, None]["sampled"]
-    latency_ms, rtt_ms = in_flight_ms / counted["calls"], counted["rtt_ms"] / counted["calls"]
+    latency_ms, rtt_ms = row["in_flight_us"] / 1000 / counted["calls"], counted["rtt_ms"] / counted["calls"]
     print(f"vps{vps}: {latency_ms:.1f} ms by {row['sampled_calls']} samples, {rtt_ms:.1f} ms by its mountstats")
     assert latency_ms == pytest.approx(rtt_ms, rel=0.05)
 
 
 def test_almost_all_of_the_time_was_sampled(waits):
-    """Also while another server was restarted: what that held up is in no sum."""
-    for server in (EASY, FULL):
-        assert 0.7 < waits[server, None, None]["sampled"] <= 1
+    """But for the restart of the other server, and of that one what it was not up."""
+    assert 0.9 < waits[EASY, None, None]["sampled"] <= 1
+    assert 0.5 < waits[FULL, None, None]["sampled"] <= 1
 
 
 def test_no_client_waits_for_what_it_did_not_ask(waits, truth):

@@ -30,10 +30,10 @@ def test_moments_are_spread_over_the_window():
 
 
 def test_within_the_budget_nothing_changes():
-    """Not even when all of it is used."""
+    """Not even when nine tenths of it are used, which is what it aims at."""
     made = pace()
     for n in range(1, 50):
-        made.spent(n * PERIOD_NS, int(n * PERIOD_NS * SHARE))
+        made.spent(n * PERIOD_NS, int(n * PERIOD_NS * SHARE * 0.9))
     assert (made.stretch, made.given_up) == (1.0, False)
 
 
@@ -41,8 +41,8 @@ def test_what_costs_too_much_becomes_rarer_and_recovers():
     """Windows become longer as much as the cost was over the budget; later they shorten again."""
     made = pace()
     made.spent(PERIOD_NS, int(3 * SHARE * PERIOD_NS))
-    assert made.stretch == pytest.approx(3)
-    assert made.window(0, active=True).length_ns == pytest.approx(3 * SECOND_NS, abs=10)
+    assert made.stretch == pytest.approx(3 / 0.9)
+    assert made.window(0, active=True).length_ns == pytest.approx(3 / 0.9 * SECOND_NS, abs=10)
     cpu = int(3 * SHARE * PERIOD_NS)
     for n in range(2, 9):
         made.spent(n * PERIOD_NS, cpu)
@@ -61,7 +61,7 @@ def test_the_cost_follows_the_pace_into_the_budget():
         made.spent(now, cpu)
         used.append((cpu - before) / PERIOD_NS / SHARE)
     assert used[0] == pytest.approx(8, rel=0.05)
-    assert all(0.5 < part < 1.3 for part in used[3:])
+    assert all(0.5 < part <= 1 for part in used[3:])
     assert not made.given_up
 
 
