@@ -40,11 +40,11 @@ class Cost:
     interval_s: float
 
 
-def sampled(fleet: Fleet, folder: Path, counter: str, rows: int, cpu_percent: float) -> Cost:
+def sampled(fleet: Fleet, folder: Path, counter: str, rows: int, percent: float) -> Cost:
     """Sample the fleet with so many calls in flight of each used server. Raises NotDoneError."""
     config = Config(root=folder, node="bench", servers=Servers(exportfs=None, counter=counter))
     machine = Nas(config, rows)
-    source = InFlight(admitting(), str, Inflight(cpu_percent=cpu_percent))
+    source = InFlight(admitting(), str, Inflight(), percent / 100)
     listing = machine.servers()
     if len(listing.servers) != len(fleet.names):
         raise NotDoneError(f"of {len(fleet.names)} servers {len(listing.servers)} were found")

@@ -71,7 +71,8 @@ _Row = tuple[Subject, list[int]]
 class InFlight:
     """Samples the servers of the last listing. `admit` gives a new subject its sid, `ids` an address its id.
 
-    A `sampling` that is given is somebody else's to step; else a thread begins with the first cycle.
+    Sampling may take a `share` of one CPU. A `sampling` that is given is somebody else's to step; else a thread begins
+    with the first cycle.
     """
 
     name = "inflight"
@@ -82,9 +83,10 @@ class InFlight:
         admit: Callable[[Subject], int],
         ids: Callable[[str], str],
         settings: Settings,
+        share: float,
         sampling: Sampling | None = None,
     ) -> None:
-        self._admit, self._ids, self._settings = admit, ids, settings
+        self._admit, self._ids, self._settings, self._share = admit, ids, settings, share
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
         self._sampling = sampling
         self._wake, self._stopped = threading.Event(), False
@@ -161,8 +163,8 @@ class InFlight:
                 self._off = f"off: {verdict.why}"
                 log.warning("source %s is %s", self.name, self._off)
                 return None
-            interval_ns, share = self._settings.interval_ms * 1_000_000, self._settings.cpu_percent / 100
-            self._sampling = Sampling(Pace(interval_ns, share, random.random, time.monotonic_ns(), 0))
+            interval_ns = self._settings.interval_ms * 1_000_000
+            self._sampling = Sampling(Pace(interval_ns, self._share, random.random, time.monotonic_ns(), 0))
             threading.Thread(target=self._work, args=(self._sampling,), name=self.name, daemon=True).start()
         return self._sampling
 

@@ -39,7 +39,7 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
     if live and enabled & {Clients.name, InFlight.name}:
         # one for both: an address has one id
         ids = ClientIds(config.root / f"node={config.node}")
-        all_sources += [Clients(admit, ids), InFlight(admit, ids, config.inflight)]
+        all_sources += [Clients(admit, ids), InFlight(admit, ids, config.inflight, config.sources.budget_percent / 100)]
     if live:
         all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
     return [s for s in all_sources if s.name in enabled]
@@ -56,7 +56,8 @@ class Finals:
         machine = self._sampler.machine
         for links in self._links():
             links.owner(server)
-        asked = [s for s in self._sampler.sources if isinstance(s, Nfsd | Procs | Clients | Inside | Threads | InFlight)]
+        of = Nfsd | Procs | Clients | Inside | Threads | InFlight
+        asked = [s for s in self._sampler.sources if isinstance(s, of)]
         finals = [source.final(machine, server) for source in asked]
         return self._sampler.finals(finals)
 

@@ -153,7 +153,6 @@ class Inflight(Table):
         default=False, description="true or false: whether they are sampled where the kernel is not known to be safe"
     )
     interval_ms: int = Field(default=1000, description="a number of ms from 100 to 60000", ge=100, le=60_000)
-    cpu_percent: float = Field(default=1.0, description="a number from 0.1 to 50", ge=0.1, le=50)
 
 
 class Vpsadmin(Table):

@@ -42,9 +42,9 @@ interval_s = 2
 uplinks = ["eth0"]
 [sources]
 enabled = ["nfsd", "links", "inflight"]
+budget_percent = 20
 [inflight]
 interval_ms = 100
-cpu_percent = 20
 """
 
 #: Random 16 KiB past the client's cache: $1 read or write, $2 how many at a time, $3 seconds, $4 the file.

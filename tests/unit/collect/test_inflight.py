@@ -83,7 +83,7 @@ class Run:
         self.begun = nas.now()
 
     def _build(self, admit):
-        self.source = InFlight(admit, lambda address: f"id of {address}", self.settings, self.sampling)
+        self.source = InFlight(admit, lambda address: f"id of {address}", self.settings, 0.01, self.sampling)
         return [self.source]
 
     def go(self, seconds=10, **listing):
@@ -253,7 +253,7 @@ def test_where_the_kernel_is_not_safe_nothing_is_asked():
     """The note says why; the cycle goes on, complete and without servers."""
     nas = Nas("6.12.95")
     nas.start("a", call(1))
-    made = Sampler(nas, Standing(), lambda admit: [InFlight(admit, str, Inflight())])
+    made = Sampler(nas, Standing(), lambda admit: [InFlight(admit, str, Inflight(), 0.01)])
     frame = made.cycle(Listing(tuple(nas.servers.values())))
     (batch,) = frame.batches
     assert batch.note == "off: rpc-status-get reads memory that is not its own before Linux 6.12.117"
@@ -268,7 +268,7 @@ def test_a_thread_samples_by_itself(kernel):
     nas.clock = time.monotonic_ns
     nas.start("a", call(1))
     settings = Inflight(force=kernel != SAFE, interval_ms=100)
-    made = Sampler(nas, Standing(), lambda admit: [InFlight(admit, str, settings)])
+    made = Sampler(nas, Standing(), lambda admit: [InFlight(admit, str, settings, 0.5)])
     deadline = time.monotonic() + 30
     batch = None
     while batch is None or len(batch.listed) < 2:
@@ -289,7 +289,7 @@ def test_a_thread_that_fails_is_told_of(monkeypatch):
     nas.clock = time.monotonic_ns
     nas.start("a", call(1))
     monkeypatch.setattr(inflight.Sampling, "step", lambda self: 1 / 0)
-    made = Sampler(nas, Standing(), lambda admit: [InFlight(admit, str, Inflight())])
+    made = Sampler(nas, Standing(), lambda admit: [InFlight(admit, str, Inflight(), 0.01)])
     source = made.sources[0]
     deadline = time.monotonic() + 30
     (batch,) = made.cycle(Listing(tuple(nas.servers.values()))).batches
