@@ -22,6 +22,7 @@ import numpy as np
 
 from nasacct.collect import process
 from nasacct.collect.changes import Changes
+from nasacct.collect.descriptor import Descriptor
 from nasacct.collect.tallies import FULL
 from nasacct.collect.tracing import Histogram, entry, room
 from nasacct.store.frame import Batch, Subject
@@ -44,12 +45,12 @@ _Io = tuple[int, int]
 
 @dataclass(slots=True, eq=False)
 class _Thread:
-    """A thread of a server: what it has read and written since the source began, less `base`."""
+    """A thread of a server: its io file, which is of no other thread, and what it had read and written, less `base`."""
 
     tid: int
-    started: int
     server: str
     subject: Subject
+    file: Descriptor
     base: _Io
     values: _Io
 
@@ -62,6 +63,13 @@ def io(text: bytes) -> _Io | None:
         if name in _WANTED and value.isdigit():
             found[_WANTED[name]] = int(value)
     return (found[0], found[1]) if len(found) == len(_WANTED) else None
+
+
+def _read(file: Descriptor) -> _Io | None:
+    try:
+        return io(file.text(_IO_BYTES))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 class Threads:
@@ -189,7 +197,7 @@ class Threads:
             found = self._thread(tid)
             if found is None:
                 continue
-            started, values = found
+            started, values, file = found
             before = self._before.pop(tid, None)
             base = before[1] if before is not None and before[0] == started else (0, 0)
             # it had answered nothing at the last look, and so it had read nothing
@@ -197,16 +205,16 @@ class Threads:
             epoch = f"{server.epoch}/{tid}.{started}-{self._prefix}"
             subject = Subject(self.name, {"server": server.name}, epoch, about={"absent_boot_ns": since})
             subject.sid = self._admit(subject)
-            self._threads[tid] = _Thread(tid, started, server.epoch, subject, base, values)
+            self._threads[tid] = _Thread(tid, server.epoch, subject, file, base, values)
             met.append(self._threads[tid])
         return met
 
     def _nfsd_threads(self) -> Iterator[tuple[int, tuple[int, _Io]]]:
-        """All threads of nfsd that are there."""
+        """All threads of nfsd that are there: when each began, what it has read and written."""
         with os.scandir(self._proc) as entries:
             for name in (entry.name for entry in entries):
                 if name.isdigit() and self._is_nfsd(name) and (found := self._thread(int(name))):
-                    yield int(name), found
+                    yield int(name), found[:2]
 
     def _is_nfsd(self, tid: str) -> bool:
         try:
@@ -214,27 +222,23 @@ class Threads:
         except OSError:
             return False
 
-    def _thread(self, tid: int) -> tuple[int, _Io] | None:
-        """When the thread began, and what it has read and written; None when it is no more."""
-        started = process.started(self._proc, tid)
-        values = self._io(tid)
-        if started is None or values is None or process.started(self._proc, tid) != started:
-            return None
-        return started, values
-
-    def _look(self, thread: _Thread) -> bool:
-        """Read the thread's file; whether it is still that thread."""
-        found = self._thread(thread.tid)
-        if found is None or found[0] != thread.started:
-            return False
-        thread.values = found[1]
-        return True
-
-    def _io(self, tid: int) -> _Io | None:
+    def _thread(self, tid: int) -> tuple[int, _Io, Descriptor] | None:
+        """When the thread began, what it has read and written, and its file; None when it is no more."""
         try:
-            return io(process.content(f"{self._proc}/{tid}/io", _IO_BYTES))
+            file = Descriptor(os.open(f"{self._proc}/{tid}/io", os.O_RDONLY | os.O_CLOEXEC))
         except (FileNotFoundError, ProcessLookupError):
             return None
+        started = process.started(self._proc, tid)
+        # read last: as long as the file can be read its thread lives, so nobody else has begun under that number
+        values = _read(file)
+        return None if started is None or values is None else (started, values, file)
+
+    def _look(self, thread: _Thread) -> bool:
+        """Read the thread's file; whether it still lives."""
+        values = _read(thread.file)
+        if values is not None:
+            thread.values = values
+        return values is not None
 
     def _rows(self, threads: Iterable[_Thread], *, final: bool = False) -> dict[str, Rows]:
         some = list(threads)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from nasacct.collect.descriptor import Descriptor
+
 TRACEFS = Path("/sys/kernel/tracing")
 EVENT = "events/sunrpc/svc_stats_latency"
 #: How many entries a histogram may have at most (tracing_map.h: TRACING_MAP_BITS_MAX), and has at least.
@@ -23,7 +25,8 @@ _MOST, _LEAST = 1 << 17, 1 << 10
 #: For each server there is room for so many, of which it needs about half: procedures, powers of two, threads.
 _ROOM = 32
 
-_INFO = re.compile(rb"^# trigger info: hist:name=(\w+):", re.MULTILINE)
+_HEAD = b"\n# trigger info: hist:name="
+_NAME = re.compile(rb"\w+", re.ASCII)
 _ENTRY = re.compile(
     rb"\{ netns_ino: +(\d+), \w+: +(?:~ 2\^)?(\S+) +\} hitcount: +(\d+)(?:  execute: +(\d+))?", re.ASCII
 )
@@ -57,14 +60,14 @@ def room(servers: int) -> int:
 def sections(text: bytes) -> dict[str, Section]:
     """By name, the histograms of a `hist` file; one whose totals are missing was cut off and is left out."""
     found = {}
-    heads = list(_INFO.finditer(text))
-    ends = [*(head.start() for head in heads[1:]), len(text)]
-    for head, end in zip(heads, ends, strict=False):
-        body = text[head.end() : end]
-        totals = _TOTALS.search(body)
-        if totals is not None:
-            lines = frozenset(line for line in body[: totals.start()].split(b"\n") if line.startswith(b"{"))
-            found[head[1].decode("ascii")] = Section(lines, int(totals[2]), int(totals[3]))
+    for part in text.split(_HEAD)[1:]:
+        name, _, body = part.partition(b":")
+        foot = body.rfind(b"Totals:")
+        totals = _TOTALS.match(body, foot) if foot >= 0 else None
+        if totals is not None and _NAME.fullmatch(name):
+            begin = body.find(b"{", 0, foot)
+            lines = body[begin:foot].split(b"\n") if begin >= 0 else []
+            found[name.decode("ascii")] = Section(frozenset(filter(None, lines)), int(totals[2]), int(totals[3]))
     return found
 
 
@@ -99,14 +102,16 @@ class Counting(Protocol):
 class Histogram:
     """A `Counting` of one event of this kernel, by network namespace and `key`; with `us` its time is summed, too.
 
-    Each opening, reading and closing is one of a file below `tracefs`: a file that is kept open would keep the
-    instance from being removed.
+    What is read stays open, and with it the kernel's buffer: in a new one it begins with a page, prints everything
+    into it, and anew into one twice as large until all has room, which takes ten times as long.
     """
 
     def __init__(self, instance: str, key: str, *, us: bool, tracefs: Path = TRACEFS) -> None:
         self._folder = tracefs / "instances" / instance
         self._keys = f"keys=netns_ino,{key}" + (":vals=execute" if us else "")
         self._lock: int | None = None
+        self._shown: Descriptor | None = None
+        self._length = 0
         self._sizes: dict[str, int] = {}
 
     def begin(self, name: str, size: int) -> None:
@@ -118,7 +123,11 @@ class Histogram:
 
     def read(self) -> dict[str, Section]:
         """What every generation counts now."""
-        return sections((self._folder / EVENT / "hist").read_bytes())
+        if self._shown is None:
+            self._shown = Descriptor(os.open(self._folder / EVENT / "hist", os.O_RDONLY | os.O_CLOEXEC))
+        text = self._shown.text(max(2 * self._length, 65536))
+        self._length = len(text)
+        return sections(text)
 
     def remove(self, name: str) -> None:
         """Stop counting in that generation."""
@@ -126,6 +135,8 @@ class Histogram:
 
     def close(self) -> None:
         """Remove the instance with all that is in it."""
+        # an instance of which a file is open cannot be removed
+        self._shown = None
         if self._lock is not None:
             with contextlib.suppress(OSError):
                 self._folder.rmdir()

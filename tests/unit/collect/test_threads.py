@@ -1,11 +1,16 @@
 """The source `threads`: what nfsd's threads had read from the disks, by server."""
 
+import os
 import shutil
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nasacct.collect.descriptor import Descriptor
 from nasacct.collect.machine import Listing, Server
 from nasacct.collect.sampler import Sampler
 from nasacct.collect.threads import Threads, io
@@ -55,15 +60,22 @@ class Nas:
 
     def thread(self, tid, read, written=0, started=100, name="nfsd"):
         place = self.folder / str(tid)
+        if place.exists() and f" {started} " not in (place / "stat").read_text():
+            self.end_thread(tid)
         place.mkdir(exist_ok=True)
         (place / "comm").write_text(f"{name}\n")
-        (place / "io").write_text(IO.format(read, written))
+        # one who keeps it open sees the new text, as of a file in /proc
+        with (place / "io").open("r+" if (place / "io").exists() else "w") as file:
+            file.truncate()
+            file.write(IO.format(read, written))
         (place / "stat").write_text(STAT.format(tid, started))
 
     def call(self, inode, tid):
         self.counting.call(inode, str(tid))
 
     def end_thread(self, tid):
+        # who keeps its file open reads nothing more
+        (self.folder / str(tid) / "io").write_text("")
         shutil.rmtree(self.folder / str(tid))
 
     def stop(self, name):
@@ -193,8 +205,8 @@ def test_a_thread_that_answers_nothing_is_not_looked_at(nas, monkeypatch):
     nas.call(1, 301)
     nas.cycle()
     looked = []
-    real = Threads._io
-    monkeypatch.setattr(Threads, "_io", lambda self, tid: looked.append(tid) or real(self, tid))
+    real = Threads._look
+    monkeypatch.setattr(Threads, "_look", lambda self, thread: looked.append(thread.tid) or real(self, thread))
     nas.call(1, 301)
     nas.cycle()
     assert looked == [301]
@@ -211,3 +223,19 @@ def test_both_numbers_are_needed():
     """One without the other is not believed."""
     assert io(IO.format(5, 6).encode()) == (5, 6)
     assert io(b"read_bytes: 5\n") is None
+
+
+def test_a_file_that_is_kept_open_is_of_one_thread_only():
+    """On this kernel: when the thread has ended the file cannot be read, whoever has its number by then."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    file = Descriptor(os.open(f"/proc/self/task/{thread.native_id}/io", os.O_RDONLY))
+    assert io(file.text()) is not None
+    done.set()
+    thread.join()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/self/task/{thread.native_id}").exists():
+        assert time.monotonic() < deadline
+    with pytest.raises(ProcessLookupError):
+        file.text()

@@ -50,7 +50,7 @@ def test_a_histogram_without_its_end_is_none(text):
 def test_dropped_calls_are_told():
     """A histogram that had no room for events says for how many."""
     totals = b"Totals:\n    Hits: 128\n    Entries: 0\n    Dropped: 480\n"
-    text = b"# trigger info: hist:name=a:keys=x [active]\n#\n\n\n" + totals
+    text = b"#\n# trigger info: hist:name=a:keys=x [active]\n#\n\n\n" + totals
     assert sections(text)["a"].dropped == 480
 
 
