@@ -116,9 +116,15 @@ class Histogram:
 
     def begin(self, name: str, size: int) -> None:
         """Count in a generation of that name, and make the instance if it is not there."""
-        if self._lock is None:
-            self._lock = self._make()
-        _write(self._folder / EVENT / "trigger", f"hist:name={name}:{self._keys}:size={size}")
+        made = self._lock is None
+        try:
+            if made:
+                self._make()
+            _write(self._folder / EVENT / "trigger", f"hist:name={name}:{self._keys}:size={size}")
+        except OSError:
+            if made:
+                self.close()
+            raise
         self._sizes[name] = size
 
     def read(self) -> dict[str, Section]:
@@ -144,8 +150,8 @@ class Histogram:
             self._lock = None
             self._sizes.clear()
 
-    def _make(self) -> int:
-        """The descriptor that holds the lock of a new instance."""
+    def _make(self) -> None:
+        """Make the instance anew, and lock it."""
         if self._folder.is_dir():
             left = _locked(self._folder)
             try:
@@ -153,10 +159,9 @@ class Histogram:
             finally:
                 os.close(left)
         self._folder.mkdir()
-        lock = _locked(self._folder)
+        self._lock = _locked(self._folder)
         # nothing is ever recorded in them, and on a big machine they are 1.4 MB for every processor
         _write(self._folder / "buffer_size_kb", "4")
-        return lock
 
 
 def _locked(folder: Path) -> int:

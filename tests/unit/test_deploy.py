@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nasacct.collect.tracing import TRACEFS
 from nasacct.store.pulling.remote import SSH
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -39,6 +40,22 @@ def test_systemd_takes_the_unit(tmp_path, name):
     assert service["ExecStart"] == f"/opt/nasacct/bin/nasacct {name} --config /etc/nasacct.toml"
     assert service["MemoryMax"]
     assert "RestrictNamespaces" not in unit("collect")["Service"]
+
+
+def test_systemd_takes_the_unit_with_what_looking_inside_needs(tmp_path):
+    """The drop-in gives it one more directory that it may write, which is that of instances, and nothing else."""
+    for path in ("nasacct-collect.service", "nasacct-collect.service.d/inside.conf"):
+        copy = tmp_path / path
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text((DEPLOY / "systemd" / path).read_text().replace("/opt/nasacct/bin/nasacct", "/bin/true"))
+    if shutil.which("systemd-analyze"):
+        argv = ["systemd-analyze", "verify", tmp_path / "nasacct-collect.service"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    drop_in = configparser.ConfigParser(interpolation=None)
+    drop_in.optionxform = str
+    drop_in.read(DEPLOY / "systemd/nasacct-collect.service.d/inside.conf")
+    assert dict(drop_in["Service"]) == {"ReadWritePaths": f"{TRACEFS}/instances"}
 
 
 def test_systemd_takes_the_unit_of_a_copy(tmp_path):

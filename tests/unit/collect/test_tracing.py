@@ -1,12 +1,14 @@
 """The text of histograms, as kernels print it."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasacct.collect.tracing import Entry, entry, room, sections
+from nasacct.collect.tracing import Entry, Histogram, entry, room, sections
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/tracing"
 SERVERS = {4026532708, 4026532803}
@@ -76,3 +78,43 @@ def test_a_damaged_histogram_invents_nothing(data):
 def test_there_is_room_for_twice_what_servers_need():
     """A power of two within what the kernel gives."""
     assert [room(servers) for servers in (0, 3, 1000, 100_000)] == [1024, 1024, 32768, 131072]
+
+
+@pytest.fixture
+def instance(tmp_path):
+    """A folder where a kernel without tracing would have one, and the histogram that is to be made in it."""
+    (tmp_path / "instances").mkdir()
+    return tmp_path / "instances/mine", Histogram("mine", "procedure", us=True, tracefs=tmp_path)
+
+
+def test_without_tracefs_it_is_an_error_and_nothing_is_left(instance):
+    """Neither a folder nor a lock, however often it is tried."""
+    folder, histogram = instance
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(FileNotFoundError):
+            histogram.begin("a", 1024)
+    assert not folder.exists()
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+
+
+def test_what_a_killed_collector_left_is_removed(instance):
+    """Nobody holds its lock any more."""
+    folder, histogram = instance
+    folder.mkdir()
+    with pytest.raises(FileNotFoundError):
+        histogram.begin("a", 1024)
+    assert not folder.exists()
+
+
+def test_what_another_collector_uses_is_left_alone(instance):
+    """Two of them on one machine do not take each other's instances away."""
+    folder, histogram = instance
+    folder.mkdir()
+    theirs = os.open(folder, os.O_RDONLY)
+    fcntl.flock(theirs, fcntl.LOCK_EX)
+    with pytest.raises(OSError, match="another collector counts there"):
+        histogram.begin("a", 1024)
+    histogram.close()
+    assert folder.exists()
+    os.close(theirs)
