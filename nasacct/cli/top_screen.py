@@ -33,8 +33,12 @@ def _rate(per_s: float) -> str:
     return f"{per_s:.1f}" if per_s < 99.95 else in_count(per_s)
 
 
-def _time(us: float) -> str:
-    return in_duration(us / 1e6)
+#: Stands for the time of calls of which some waited for a thread nobody knows how long.
+_FULL = "full"
+
+
+def _time(us: float | str) -> str:
+    return us if isinstance(us, str) else in_duration(us / 1e6)
 
 
 SERVERS = (
@@ -45,7 +49,8 @@ SERVERS = (
     Column("sent_bytes_s", "SENT", in_bytes_per_s),
     Column("calls_s", "CALLS/s", _rate),
 )
-#: Where the inside of nfsd is read, too: how long a call takes, and 95 of 100 at most; how many threads are busy.
+#: Where the inside of nfsd is read, too: how long a call takes, and 95 of 100 at most; how many threads are busy. Both
+#: times are "full" where there were too few threads: how long calls waited for one is not known.
 INSIDE = (
     Column("mean_us", "MEAN", _time, absent="-"),
     Column("p95_us", "P95 <=", _time, absent="-"),
@@ -93,13 +98,19 @@ def screen(
     if server is not None:
         parts += [Text(plain(f"server {server}")), Text(_operations(found)), Text("")]
     if rows:
-        shown_rows = [dataclasses.asdict(row) for row in rows[begin:end]]
+        shown_rows = [_row(row) for row in rows[begin:end]]
         mark = None if marked is None else marked - begin
         parts.append(table(shown_rows, [NODE, *columns] if several else columns, marked=mark))
     else:
         parts.append(Text(_NOBODY if server is None else plain(_NO_CLIENT.format(server))))
     parts += [*_more(len(rows) - end, "after them"), *(Text(plain(trouble)) for trouble in found.trouble)]
     return Group(*parts)
+
+
+def _row(one: "ServerNow | ClientNow") -> dict[str, Any]:
+    """A server's or client's values; where all threads were busy that is said in the place of times."""
+    row = dataclasses.asdict(one)
+    return row | {"mean_us": _FULL, "p95_us": _FULL} if getattr(one, "exhausted", False) else row
 
 
 def servers_of(found: "Top") -> "tuple[Column, ...]":

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from nasacct.reports.inflight import FULL
 from nasacct.reports.latency import quantile_us
 from nasacct.reports.questions import question
 from nasacct.store.journal_ring import RING
@@ -30,7 +31,8 @@ Sort = Literal["bytes", "read", "written", "calls", "time", "server"]
 class ServerNow:
     """One server's rates; None is unknown. `seen` is its newest reading: long before `as_of`, and it has ended.
 
-    `mean_us` a call took inside nfsd, `p95_us` at most 95 of 100; `busy_threads` is how many threads worked at once.
+    `mean_us` a call took inside nfsd, `p95_us` at most 95 of 100; `busy_threads` is how many threads worked at once. In
+    `full` of the time (0..1) all of them did: nobody knows how long calls waited for one then, so both times are None.
     """
 
     node: str
@@ -44,7 +46,13 @@ class ServerNow:
     mean_us: float | None = None
     p95_us: int | None = None
     busy_threads: float | None = None
+    full: float | None = None
     seen: datetime
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there were too few threads."""
+        return self.full is not None and self.full > FULL
 
     @property
     def bytes_s(self) -> float:
@@ -196,13 +204,18 @@ def _ask_node(
     inside: dict[str, dict[str, Any]] = {row["server"]: _inside(row, window_s) for row in rows("top_inside", "inside")}
     for row in rows("top_latency", "latency"):
         inside.setdefault(row["server"], {})["p95_us"] = _p95(row)
+    for row in rows("top_full", "inflight"):
+        known = inside.setdefault(row["server"], {})
+        known["full"] = row["busy"]
+        if (row["busy"] or 0) > FULL:
+            known |= {"mean_us": None, "p95_us": None}
     for row in rows("top_servers", "nfsd", "links"):
         found.servers.append(ServerNow(node=node, as_of=as_of, **row, **inside.get(row["server"], {})))
     if server is not None:
         clients = rows("top_clients", "clients", server=server)
-        known = warehouse.addresses().get(node, {})
+        addresses = warehouse.addresses().get(node, {})
         for row in clients:
-            row |= {"id": row["client"], "client": known.get(row["client"], row["client"])}
+            row |= {"id": row["client"], "client": addresses.get(row["client"], row["client"])}
             found.clients.append(ClientNow(node=node, as_of=as_of, server=server, **row))
         done = _rates(rows("top_operations", "ops", server=server), [one.name for one in OPS.usage], lo, hi)
         rates = {name: (rate, None) for name, rate in done.items()} | _procedures(

@@ -97,13 +97,18 @@ def test_how_long_calls_take_is_shown_where_the_inside_of_nfsd_is_read(tmp_path)
         inside server=a compound_us 0+100000x6
         latency server=a calls_10 0+100x6
         latency server=a calls_16 0+100x6
+        inside server=b read_calls 0+100x6
+        inside server=b read_us 0+9000000x6
+        inflight server=b client= operation= sampled_us 0+9000000x6
+        inflight server=b client= operation= full_us 0+900000x6
         """,
         tmp_path,
     )
     (tmp_path / "store.json").write_text('{"nasacct_store": 1}')
     found = ask(Warehouse(tmp_path), window_s=50, sort="time", server="a")
-    a, b = found.servers
+    b, a = found.servers
     assert (a.server, a.mean_us, a.p95_us, a.busy_threads) == ("a", 25_500, 65_536, 0.51)
-    assert (b.mean_us, b.p95_us, b.busy_threads) == (None, None, None)
+    # of a server with too few threads nobody knows how long calls waited for one
+    assert (b.mean_us, b.p95_us, b.busy_threads, b.full, b.exhausted) == (None, None, 0.9, 0.1, True)
     (read,) = found.operations
     assert (read.operation, read.operations_s, read.mean_us) == ("v3 read", 10, 50_000)
