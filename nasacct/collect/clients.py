@@ -1,12 +1,8 @@
 """The source `clients`: what each client moved over TCP to and from each server, connection by connection.
 
-All connections of a server are listed when it has accepted one since the last list; else only the known ones are
-asked, and of no server whose link stands still. A list walks the kernel's whole table, so a cycle makes no more of them
-than it has time for, first those that have waited longest. A connection that is found late counts from its beginning
-all the same. Which servers have something to tell of ends, one call of epoll says.
-
-One that has come and gone without being listed is known by its end alone: its bytes are added to what such connections
-of this client have moved since the run first saw the server. So thousands of them are one subject, not thousands.
+A cycle makes no more lists of a server's connections than it has time for (`connected.py`), first those that have
+waited longest. A connection that is found late counts from its beginning all the same. Which servers have something to
+tell of ends, one call of epoll says.
 """
 
 from __future__ import annotations
@@ -15,19 +11,19 @@ import secrets
 import select
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasacct.collect.changes import Changes
+from nasacct.collect.connected import Connected, Live, Unlisted
 from nasacct.store.frame import Batch, Subject
 from nasacct.store.schema import CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nasacct.collect.connections import Connection, Connections
+    from nasacct.collect.connected import Moved
     from nasacct.collect.machine import Listing, Machine, Server
     from nasacct.store.frame import Instant, Rows
 
@@ -38,52 +34,6 @@ LISTS_NS = 30_000_000
 #: How long last readings wait for a cycle that reads.
 PATIENCE_S = 0.5
 _AWAITED = "it is gone; its last bytes are awaited"
-#: What a connection, or all that were never listed, has received and sent.
-_Moved = tuple[int, int]
-
-
-@dataclass(slots=True, eq=False)
-class _Live:
-    """A connection that was listed; `waited`: its end was awaited a cycle long."""
-
-    connection: Connection
-    subject: Subject
-    waited: bool = False
-
-    @property
-    def moved(self) -> _Moved:
-        return self.connection.received, self.connection.sent
-
-
-@dataclass(slots=True, eq=False)
-class _Unlisted:
-    """What connections of one client have moved that were never listed."""
-
-    subject: Subject
-    moved: _Moved = (0, 0)
-
-
-@dataclass(slots=True, eq=False)
-class _Server:
-    """One server: who is connected by cookie, who came and went by address.
-
-    All connections were known at `listed_at`, when it had accepted so many (`opens`) and its link had moved so much
-    (`listed`; `looked`: when it was last looked at). Those in `gone` have ended without a word. Until it is `settled`,
-    ends that are told may be of before; those of a server that was not there when all were listed are not.
-    """
-
-    server: Server
-    connections: Connections
-    listed_at: Instant | None = None
-    opens: int | None = None
-    listed: _Moved | None = None
-    looked: _Moved | None = None
-    live: dict[int, _Live] = field(default_factory=dict)
-    unlisted: dict[str, _Unlisted] = field(default_factory=dict)
-    gone: set[int] = field(default_factory=set)
-    settled: bool = False
-    lost: bool = False
-    trouble: str = ""
 
 
 class Clients:
@@ -101,7 +51,7 @@ class Clients:
         self._admit, self._ids = admit, ids
         self._run = secrets.token_hex(4)
         self._lock = threading.Lock()
-        self._servers: dict[str, _Server] = {}
+        self._servers: dict[str, Connected] = {}
         self._ended: set[str] = set()
         # whether all servers were listed before: who is new then is new
         self._listed = False
@@ -130,7 +80,7 @@ class Clients:
         try:
             at = machine.now()
             ready = {number for number, _ in self._told.poll(0)}
-            return self._last(at, [live for server in self._telling(ready) for live in self._drain(server)])
+            return self._last(at, [live for server in self._telling(ready) for live in server.drain()])
         finally:
             self._lock.release()
 
@@ -144,21 +94,21 @@ class Clients:
             if known is None:
                 return None
             at = machine.now()
-            ended: list[_Live | _Unlisted] = [*self._drain(known)]
+            ended: list[Live | Unlisted] = [*known.drain()]
             try:
-                self._list(known, at)
+                known.list_all(at)
             except OSError:
                 # what was read of them before stands
                 lost = list(known.live.values())
             else:
                 lost = [live for live in known.live.values() if live.waited]
-            known.connections.close()
+            known.close()
             ended += [live for live in known.live.values() if live not in lost]
             return self._last(at, [*ended, *known.unlisted.values()], lost)
         finally:
             self._lock.release()
 
-    def _telling(self, ready: set[int]) -> list[_Server]:
+    def _telling(self, ready: set[int]) -> list[Connected]:
         """The servers that have something to tell of ends, and those of which nothing is counted yet."""
         return [
             known
@@ -177,7 +127,7 @@ class Clients:
         """Let all namespaces go."""
         with self._lock:
             for server in self._servers.values():
-                server.connections.close()
+                server.close()
             self._servers.clear()
             self._told.close()
 
@@ -186,7 +136,7 @@ class Clients:
         links = self._moved(machine)
         listed: list[Subject] = []
         batch = Batch(self.name, at, listed, complete=listing.complete_at(at))
-        read: list[_Live | _Unlisted] = []
+        read: list[Live | Unlisted] = []
         troubled: list[str] = []
         lists, until = 0, time.thread_time_ns() + LISTS_NS
         for server in sorted(listing.servers, key=self._waited):
@@ -196,10 +146,11 @@ class Clients:
             moved = links.get(server.link or "")
             try:
                 if known is None:
-                    connections = machine.connections(server)
-                    known = self._servers[server.epoch] = _Server(server, connections, settled=self._listed)
+                    known = self._servers[server.epoch] = Connected(
+                        server, machine.connections(server), self._subject, settled=self._listed
+                    )
                     self._told.register(known.connections, select.EPOLLIN)
-                lists += self._look(known, at, moved, may_list=not lists or time.thread_time_ns() < until)
+                lists += known.look(at, moved, may_list=not lists or time.thread_time_ns() < until)
                 known.trouble = ""
             except OSError as err:
                 batch.complete = False
@@ -208,6 +159,7 @@ class Clients:
                     continue
                 known.trouble = str(err)
             batch.complete &= known.listed_at is not None and at.boot_ns - known.listed_at.boot_ns <= OLD_NS
+            self._forget(known.given_up())
             read += self._tell(known, batch)
             if known.lost:
                 known.lost = False
@@ -221,11 +173,11 @@ class Clients:
             for epoch in self._servers.keys() - there:
                 # its end was not told: it must not be kept alive by who looks at it
                 known = self._servers.pop(epoch)
-                known.connections.close()
-                self._forget([*known.live.values(), *known.unlisted.values()])
+                known.close()
+                self._forget(known.subjects())
         return batch
 
-    def _moved(self, machine: Machine) -> dict[str, _Moved]:
+    def _moved(self, machine: Machine) -> dict[str, Moved]:
         """What has gone over each interface, by name."""
         counters = machine.links()
         return dict(zip(counters.names, map(tuple, counters.values[:, :2].tolist()), strict=True))
@@ -235,122 +187,43 @@ class Clients:
         known = self._servers.get(server.epoch)
         return known.listed_at.boot_ns if known is not None and known.listed_at is not None else 0
 
-    def _look(self, known: _Server, at: Instant, link: _Moved | None, *, may_list: bool) -> bool:
-        """Look at one server as far as it is needed; whether all was listed. Raises OSError."""
-        sure = known.listed_at is not None and not known.trouble
-        if not sure or link is None or link != known.listed:
-            # before the list: who comes meanwhile is looked for again
-            opens = known.connections.opens()
-            sure &= opens == known.opens
-            if not sure and may_list:
-                self._list(known, at)
-                known.opens, known.listed, known.looked = opens, link, link
-                return True
-        if sure:
-            # nobody can have come
-            known.listed_at, known.listed = at, link
-        if link is None or link != known.looked:
-            self._again(known)
-            known.looked = link
-        return False
-
-    def _list(self, known: _Server, at: Instant) -> None:
-        """List all connections of a server. Raises OSError."""
-        found = {connection.cookie: connection for connection in known.connections.all()}
-        for cookie, connection in found.items():
-            live = known.live.get(cookie)
-            if live is not None:
-                live.connection, live.waited = connection, False
-            elif cookie not in known.gone:
-                which = str(connection.cookie)
-                known.live[cookie] = _Live(connection, self._subject(known, connection.client, which))
-        for cookie in known.live.keys() - found.keys():
-            self._missed(known, cookie)
-        known.listed_at = at
-
-    def _again(self, known: _Server) -> None:
-        """Ask for those that are known. Raises OSError."""
-        for cookie, live in list(known.live.items()):
-            now = known.connections.again(live.connection)
-            if now is None:
-                self._missed(known, cookie)
-            else:
-                live.connection, live.waited = now, False
-
-    def _missed(self, known: _Server, cookie: int) -> None:
-        """Await the end of a connection that is gone, the second time no more."""
-        if known.live[cookie].waited:
-            self._forget([known.live.pop(cookie)])
-            known.gone.add(cookie)
-        else:
-            known.live[cookie].waited = True
-
-    def _subject(self, known: _Server, address: str, which: str) -> Subject:
-        """Admit a client's connection, or its unlisted ones, which were not there when all were listed last."""
+    def _subject(self, server: Server, address: str, which: str | None, absent_boot_ns: int | None) -> Subject:
+        """Admit a client's connection, or its unlisted ones."""
+        client = self._ids(address)
         about: dict[str, str | int | None] = {"address": address}
-        if known.listed_at is not None:
-            about["absent_boot_ns"] = known.listed_at.boot_ns
-        keys = {"server": known.server.name, "client": self._ids(address)}
-        subject = Subject(self.name, keys, f"{known.server.epoch}/{which}", about=about)
+        if absent_boot_ns is not None:
+            about["absent_boot_ns"] = absent_boot_ns
+        epoch = f"{server.epoch}/{which or f'unlisted-{self._run}-{client}'}"
+        subject = Subject(self.name, {"server": server.name, "client": client}, epoch, about=about)
         subject.sid = self._admit(subject)
         return subject
 
-    def _drain(self, known: _Server) -> list[_Live]:
-        """The listed connections of a server that have ended; the others are added to what was never listed."""
-        ended: list[_Live] = []
-        try:
-            found, lost = known.connections.ended()
-        except OSError as err:
-            known.trouble = str(err)
-            return ended
-        known.lost |= lost
-        for connection in found:
-            live = known.live.pop(connection.cookie, None)
-            if live is not None:
-                live.connection = connection
-                ended.append(live)
-            elif connection.cookie in known.gone:
-                known.gone.remove(connection.cookie)
-            elif known.settled:
-                self._add(known, connection)
-        known.settled |= known.listed_at is not None
-        return ended
-
-    def _add(self, known: _Server, connection: Connection) -> None:
-        address = connection.client
-        unlisted = known.unlisted.get(address)
-        if unlisted is None:
-            subject = self._subject(known, address, f"unlisted-{self._run}-{self._ids(address)}")
-            unlisted = known.unlisted[address] = _Unlisted(subject)
-        received, sent = unlisted.moved
-        unlisted.moved = received + connection.received, sent + connection.sent
-
-    def _tell(self, known: _Server, batch: Batch) -> list[_Live | _Unlisted]:
+    def _tell(self, known: Connected, batch: Batch) -> list[Live | Unlisted]:
         """List everything of a server, and give back what could be read of it."""
         assert batch.listed is not None
         read = []
-        each: list[_Live | _Unlisted] = [*known.live.values(), *known.unlisted.values()]
+        each: list[Live | Unlisted] = [*known.live.values(), *known.unlisted.values()]
         for one in each:
             batch.listed.append(one.subject)
-            if isinstance(one, _Live) and (one.waited or known.trouble):
+            if isinstance(one, Live) and (one.waited or known.trouble):
                 batch.failed[one.subject] = known.trouble or _AWAITED
             else:
                 read.append(one)
         return read
 
-    def _last(self, at: Instant, ended: Sequence[_Live | _Unlisted], lost: Sequence[_Live] = ()) -> Batch | None:
+    def _last(self, at: Instant, ended: Sequence[Live | Unlisted], lost: Sequence[Live] = ()) -> Batch | None:
         """These as last readings; the last bytes of the `lost` ones nobody knows."""
         if not ended and not lost:
             return None
         batch = Batch(self.name, at, None, ended=[one.subject for one in (*ended, *lost)])
         batch.rows = self._rows(ended, final=True)
-        self._forget([*ended, *lost])
+        self._forget(batch.ended)
         return batch
 
-    def _rows(self, each: Sequence[_Live | _Unlisted], *, final: bool = False) -> dict[str, Rows]:
+    def _rows(self, each: Sequence[Live | Unlisted], *, final: bool = False) -> dict[str, Rows]:
         values = np.array([one.moved for one in each], np.int64).reshape(-1, CLIENTS.width)
         return self._changes.rows([one.subject for one in each], values, final=final)
 
-    def _forget(self, each: Sequence[_Live | _Unlisted]) -> None:
-        for one in each:
-            self._changes.forget(one.subject)
+    def _forget(self, each: Sequence[Subject]) -> None:
+        for subject in each:
+            self._changes.forget(subject)
