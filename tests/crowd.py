@@ -51,6 +51,7 @@ class Nas:
     def start(self, name):
         self.servers[name] = Server(name, f"boot/{name}.{next(self.cookies)}", link=f"nfs-{name}")
         self.open.pop(name, None)
+        self.opens[name] = 0
         self.live = {key: value for key, value in getattr(self, "live", {}).items() if key[0] != name}
 
     def connect(self, name, client):
@@ -79,6 +80,7 @@ class Watching:
 
     def __init__(self, nas, name):
         self.nas, self.name, self.queue, self.lost, self.told = nas, name, [], False, False
+        self.broken = None
         self.event = os.eventfd(0, os.EFD_NONBLOCK)
 
     def fileno(self):
@@ -101,6 +103,8 @@ class Watching:
 
     def all(self):
         self.nas.asked["all"] += 1
+        if self.broken:
+            raise self.broken
         return self._live()
 
     def again(self, known):
@@ -109,6 +113,8 @@ class Watching:
 
     def ended(self):
         self.nas.asked["ended"] += 1
+        if self.broken:
+            raise self.broken
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self.event)
         queue, self.queue, lost, self.lost = self.queue, [], self.lost, False
@@ -143,7 +149,11 @@ class Run:
     def cycle(self, seconds=10, **listing):
         self.nas.ns += seconds * SECOND
         self._take(self.sampler.finals([self.source.ends(self.nas)]))
-        self._take(self.sampler.cycle(Listing(tuple(self.nas.servers.values()), **listing)))
+        self._take(self.sampler.cycle(self.listing(**listing)))
+
+    def listing(self, **said):
+        """The servers as they are found now."""
+        return Listing(tuple(self.nas.servers.values()), **{"begun_ns": self.nas.now().boot_ns, **said})
 
     def stop(self, name):
         """The server ends, and is told to have."""
@@ -154,17 +164,33 @@ class Run:
         if frame is not None:
             self.frames.append(frame)
 
-    def usage(self):
-        """(server, client, measure) -> (certain, possible)."""
+    def _rows(self):
         origin = Origin("n", "boot", "run", "", "0", 10 * SECOND, TERMS.link_bytes_s)
         made = Journal("x", 1, origin, 1, self.begun, Standing(), frames=self.frames)
+        return account(of_journal(made)[CLIENTS.name], "n", TERMS).to_pylist()
+
+    def usage(self):
+        """(server, client, measure) -> (certain, possible), but for what is no client's."""
         found = {}
-        for row in account(of_journal(made)[CLIENTS.name], "n", TERMS).to_pylist():
+        for row in self._rows():
             assert row["epoch"].count("/") == 1
-            for name in ("received_bytes", "sent_bytes"):
+            for name in ("received_bytes", "sent_bytes") if row["client"] else ():
                 key = row["server"], row["client"].removeprefix("id of "), name
                 certain, possible = found.get(key, (0, 0))
-                found[key] = certain + row[name], possible + row[name] + row[f"{name}_more"]
+                # of a row that is there with all its parts the total is exact
+                more = 0 if row["whole"] else row[f"{name}_more"]
+                found[key] = certain + row[name], possible + row[name] + more
+        return found
+
+    def doubts(self):
+        """(server, from, to): when somebody may have come and gone unheard of, in seconds after the first cycle."""
+        found = set()
+        for row in self._rows():
+            if row["client"] is None:
+                assert row["received_bytes"] == 0 < row["received_bytes_more"]
+                began, ended = (row[t].timestamp() - self.begun.wall_ns / SECOND - 10 for t in ("t0", "t1"))
+                ends = began - row["before_us"] / 1e6, ended + row["after_us"] / 1e6
+                found.add((row["server"], *map(round, ends)))
         return found
 
     def exact(self):

@@ -7,6 +7,7 @@ tell of ends, one call of epoll says.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import select
 import threading
@@ -53,8 +54,12 @@ class Clients:
         self._lock = threading.Lock()
         self._servers: dict[str, Connected] = {}
         self._ended: set[str] = set()
-        # whether all servers were listed before: who is new then is new
+        # whether all servers were listed before, and when last; which were there before they were: the others are new
         self._listed = False
+        self._old: set[str] = set()
+        self._listed_ns: int | None = None
+        # up to when the ends of all were heard, and how many doubts there were
+        self._heard_ns = self._doubts = 0
         self._changes = Changes(CLIENTS)
         # a descriptor that is closed leaves it by itself
         self._told = select.epoll()
@@ -80,7 +85,13 @@ class Clients:
         try:
             at = machine.now()
             ready = {number for number, _ in self._told.poll(0)}
-            return self._last(at, [live for server in self._telling(ready) for live in server.drain()])
+            ended: list[Live | Unlisted] = []
+            doubts: list[Subject] = []
+            for server in self._telling(ready):
+                ended += server.drain(at, self._heard_ns)
+                doubts += server.doubts()
+            self._heard_ns = at.boot_ns
+            return self._last(at, ended, doubts)
         finally:
             self._lock.release()
 
@@ -94,27 +105,41 @@ class Clients:
             if known is None:
                 return None
             at = machine.now()
-            ended: list[Live | Unlisted] = [*known.drain()]
-            try:
-                known.list_all(at)
-            except OSError:
-                # what was read of them before stands
-                lost = list(known.live.values())
-            else:
-                lost = [live for live in known.live.values() if live.waited]
-            known.close()
-            ended += [live for live in known.live.values() if live not in lost]
-            return self._last(at, [*ended, *known.unlisted.values()], lost)
+            return self._last(at, *known.end(at, self._heard_ns))
         finally:
             self._lock.release()
 
+    def meet(self, machine: Machine, listing: Listing) -> None:
+        """Listen to what is new in a listing at once: who comes and goes before the next cycle is heard then.
+
+        What fails is tried again, and told, by the next `read`.
+        """
+        if not self._held():
+            return
+        try:
+            at = machine.now()
+            for server in listing.servers:
+                if self._listed and not (self._servers.keys() | self._ended) & {server.epoch}:
+                    with contextlib.suppress(OSError):
+                        self._meet(machine, server, at)
+        finally:
+            self._lock.release()
+
+    def _meet(self, machine: Machine, server: Server, at: Instant) -> Connected:
+        """Begin to listen to a server. Raises OSError."""
+        new = self._listed and server.epoch not in self._old
+        born = server.about.get("born_boot_ns")
+        absent_ns = max(born if isinstance(born, int) else 0, self._listed_ns or 0) if new else None
+        known = Connected(
+            server, machine.connections(server), self._subject, at, new=new, absent_boot_ns=absent_ns or None
+        )
+        self._servers[server.epoch] = known
+        self._told.register(known.connections, select.EPOLLIN)
+        return known
+
     def _telling(self, ready: set[int]) -> list[Connected]:
         """The servers that have something to tell of ends, and those of which nothing is counted yet."""
-        return [
-            known
-            for known in self._servers.values()
-            if not known.settled or known.connections.told or known.connections.fileno() in ready
-        ]
+        return [known for known in self._servers.values() if known.tells(ready)]
 
     def _held(self) -> bool:
         """Take the lock; False when a cycle hangs, for which nobody waits twice."""
@@ -139,6 +164,8 @@ class Clients:
         read: list[Live | Unlisted] = []
         troubled: list[str] = []
         lists, until = 0, time.thread_time_ns() + LISTS_NS
+        if not self._listed:
+            self._old |= {server.epoch for server in listing.servers}
         for server in sorted(listing.servers, key=self._waited):
             if server.epoch in self._ended:
                 continue
@@ -146,10 +173,7 @@ class Clients:
             moved = links.get(server.link or "")
             try:
                 if known is None:
-                    known = self._servers[server.epoch] = Connected(
-                        server, machine.connections(server), self._subject, settled=self._listed
-                    )
-                    self._told.register(known.connections, select.EPOLLIN)
+                    known = self._meet(machine, server, at)
                 lists += known.look(at, moved, may_list=not lists or time.thread_time_ns() < until)
                 known.trouble = ""
             except OSError as err:
@@ -160,6 +184,7 @@ class Clients:
                 known.trouble = str(err)
             batch.complete &= known.listed_at is not None and at.boot_ns - known.listed_at.boot_ns <= OLD_NS
             self._forget(known.given_up())
+            batch.ended += known.doubts()
             read += self._tell(known, batch)
             if known.lost:
                 known.lost = False
@@ -167,13 +192,14 @@ class Clients:
         batch.rows = self._rows(read)
         batch.note = "; ".join([*troubled[:5], *(["..."] if len(troubled) > 5 else [])])
         if listing.complete:
-            self._listed = True
+            self._listed, self._listed_ns = True, listing.begun_ns
             there = {server.epoch for server in listing.servers}
             self._ended &= there
+            self._old &= there
             for epoch in self._servers.keys() - there:
                 # its end was not told: it must not be kept alive by who looks at it
                 known = self._servers.pop(epoch)
-                known.close()
+                batch.ended += known.vanish()
                 self._forget(known.subjects())
         return batch
 
@@ -187,10 +213,13 @@ class Clients:
         known = self._servers.get(server.epoch)
         return known.listed_at.boot_ns if known is not None and known.listed_at is not None else 0
 
-    def _subject(self, server: Server, address: str, which: str | None, absent_boot_ns: int | None) -> Subject:
-        """Admit a client's connection, or its unlisted ones."""
-        client = self._ids(address)
-        about: dict[str, str | int | None] = {"address": address}
+    def _subject(self, server: Server, address: str | None, which: str | None, absent_boot_ns: int | None) -> Subject:
+        """Admit a client's connection, its unlisted ones, or what may have been anybody's."""
+        client = None if address is None else self._ids(address)
+        if client is None:
+            self._doubts += 1
+            which = f"unseen-{self._run}-{self._doubts}"
+        about: dict[str, str | int | None] = {} if address is None else {"address": address}
         if absent_boot_ns is not None:
             about["absent_boot_ns"] = absent_boot_ns
         epoch = f"{server.epoch}/{which or f'unlisted-{self._run}-{client}'}"
@@ -205,17 +234,17 @@ class Clients:
         each: list[Live | Unlisted] = [*known.live.values(), *known.unlisted.values()]
         for one in each:
             batch.listed.append(one.subject)
-            if isinstance(one, Live) and (one.waited or known.trouble):
+            if isinstance(one, Live) and (one.gone_ns is not None or known.trouble):
                 batch.failed[one.subject] = known.trouble or _AWAITED
             else:
                 read.append(one)
         return read
 
-    def _last(self, at: Instant, ended: Sequence[Live | Unlisted], lost: Sequence[Live] = ()) -> Batch | None:
+    def _last(self, at: Instant, ended: Sequence[Live | Unlisted], lost: Sequence[Subject]) -> Batch | None:
         """These as last readings; the last bytes of the `lost` ones nobody knows."""
         if not ended and not lost:
             return None
-        batch = Batch(self.name, at, None, ended=[one.subject for one in (*ended, *lost)])
+        batch = Batch(self.name, at, None, ended=[*(one.subject for one in ended), *lost])
         batch.rows = self._rows(ended, final=True)
         self._forget(batch.ended)
         return batch

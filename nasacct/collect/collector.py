@@ -52,6 +52,12 @@ class Collector(Observer):
         """A frame of the link's last counters."""
         self._hand_over(self._finals.link(event))
 
+    def _list(self) -> None:
+        """Who comes to a new server before the next cycle is heard."""
+        super()._list()
+        assert self._listing is not None
+        self._finals.meet(self._listing)
+
     def close(self) -> None:
         """Give up threads and descriptors."""
         self.sampler.end()

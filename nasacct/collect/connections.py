@@ -171,11 +171,20 @@ class Connections:
             self._lost = True
             return b""
         if told & _TRUNC:
+            self._lost = True
             raise OSError(errno.EMSGSIZE, _TORN)
         return data
 
     def _take(self, data: bytes, seq: int | None) -> tuple[list[Connection | None], bool]:
         """The answers to the question `seq` in a piece, and whether they end with it; ends are kept. Raises OSError."""
+        try:
+            return self._sorted(data, seq)
+        except OSError as err:
+            # ends may have been told in what cannot be understood
+            self._lost |= err.errno in (errno.EMSGSIZE, errno.EOVERFLOW)
+            raise
+
+    def _sorted(self, data: bytes, seq: int | None) -> tuple[list[Connection | None], bool]:
         found: list[Connection | None] = []
         for kind, flags, number, body in messages(data):
             if number == 0 and kind == _SOCK_DIAG_BY_FAMILY:

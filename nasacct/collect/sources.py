@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nasacct.collect.events import LinkEnded
-    from nasacct.collect.machine import Server
+    from nasacct.collect.machine import Listing, Server
     from nasacct.collect.sampler import Sampler
     from nasacct.collect.source import Source
     from nasacct.config import Config
@@ -65,6 +65,12 @@ class Finals:
         """What ended by itself since the last cycle, connections and generations of histograms; None when nothing."""
         asked = [s for s in self._sampler.sources if isinstance(s, Clients | Inside | InFlight)]
         return self._sampler.finals([source.ends(self._sampler.machine) for source in asked])
+
+    def meet(self, listing: Listing) -> None:
+        """Listen to servers that are new at once."""
+        for source in self._sampler.sources:
+            if isinstance(source, Clients):
+                source.meet(self._sampler.machine, listing)
 
     def close(self) -> None:
         """Let go what sources keep open."""

@@ -9,7 +9,7 @@ WITH shares AS (
            CASE WHEN t1_us > t0_us
                 THEN CAST(least(t1_us, $hi) - greatest(t0_us, $lo) AS DOUBLE) / (t1_us - t0_us)
                 ELSE 1 END AS share
-    FROM clients WHERE t0 < $until AND t1 >= $since AND t1_us > $lo AND server = $server
+    FROM clients WHERE t0 < $until AND t1 >= $since AND t1_us > $lo AND server = $server AND client IS NOT NULL
 )
 SELECT client,
        sum(received_bytes * share) / length_s AS received_bytes_s,

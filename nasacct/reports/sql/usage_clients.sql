@@ -2,8 +2,9 @@
 -- Parameters: $server (NULL: all).  Views: clients.
 -- {clients}: the view with lo and hi of the step in which each part lies, or begins or ends; inside: whether it lies in it
 -- (nasacct/reports/steps.py).
--- Columns: as those of usage_nfsd.sql by server, for M in received_bytes, sent_bytes; client (its id).
-SELECT node, server AS who, client, lo,
+-- Columns: as those of usage_nfsd.sql by server, for M in received_bytes, sent_bytes; client (its id; '': what may have
+-- been anybody's).
+SELECT node, server AS who, coalesce(client, '') AS client, lo,
        {inside} AS inside,
        CAST(sum(received_bytes) AS BIGINT) AS received_bytes,
        CAST(sum(received_bytes_bounds) FILTER (NOT whole) AS BIGINT) AS received_bytes_more,

@@ -3,8 +3,8 @@
 -- Filled in: rows, those of the views, each once for every measure; sums, the measures (nasacct/reports/breakdown.py).
 -- {parts}: `parts`, with lo and hi of the step in which each lies, or begins or ends; a part is there for every step that
 -- it reaches into (nasacct/reports/steps.py).
--- Columns: node, who, lo, M, M_more, M_unknown as in usage_nfsd.sql, for the measures of all views; client (its id, NULL
--- but for rows of clients).
+-- Columns: node, who, lo, M, M_more, M_unknown as in usage_nfsd.sql, for the measures of all views; client (its id, ''
+-- for what may have been anybody's; NULL but for rows of clients).
 --
 -- A part of usage that reaches over the edge of a step counts pro rata, cut so that the steps add up to the whole; the
 -- rest of it is possible, so such a step is bounded.

@@ -1,11 +1,12 @@
 """The source `clients`: all servers side by side, as they come and end."""
 
 import pytest
-from crowd import Nas, Run
+from crowd import SECOND, Nas, Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasacct.collect import clients
+from nasacct.store.standing import Standing
 
 
 @pytest.fixture
@@ -101,7 +102,10 @@ STEPS = st.lists(
 @settings(deadline=None)
 @given(steps=STEPS)
 def test_all_bytes_are_told_whatever_happens(steps):
-    """Servers are told to end, ends of connections too: then everything is exact at the end of all servers."""
+    """Servers are told to end, ends of connections too: then all is exact at the end of all servers.
+
+    Nothing is in doubt but who was there before the first run, and went before it heard of ends.
+    """
     nas = Nas()
     for name in "ab":
         nas.start(name)
@@ -130,3 +134,59 @@ def test_all_bytes_are_told_whatever_happens(steps):
         made.stop(name)
     made.cycle()
     assert made.exact()
+    assert made.doubts() == {("a", 0, 10), ("b", 0, 10)}
+
+
+def test_whoever_came_and_went_between_two_runs_is_in_doubt(run):
+    """From the last listing of the one, which may be of five minutes before, to the second cycle of the other."""
+    run.cycle()
+    standing = Standing(boot_id="boot")
+    for frame in run.frames:
+        standing.apply(frame)
+    run.nas.ns += 600 * SECOND
+    later = Run(run.nas, standing)
+    for _ in range(3):
+        later.cycle()
+    # seconds are of after the later run's first cycle
+    assert later.doubts() == {("a", -910, 10)}
+
+
+def test_a_new_server_is_doubted_only_where_somebody_escaped(run):
+    """It has accepted as many connections as are known, or somebody came before he could be heard to go."""
+    run.cycle()
+    for name, gone in (("b", False), ("c", True)):
+        run.nas.start(name)
+        run.nas.connect(name, "10.0.0.1")
+        cookie = run.nas.connect(name, "10.0.0.2")
+        if gone:
+            run.nas.disconnect(name, cookie)
+    run.cycle()
+    run.cycle()
+    assert run.doubts() == {("a", 0, 10), ("c", 10, 20)}
+
+
+def test_who_comes_to_a_new_server_is_heard_from_the_moment_it_is_known(run):
+    """Not only from the next cycle on."""
+    run.cycle()
+    run.nas.start("b")
+    run.source.meet(run.nas, run.listing())
+    cookie = run.nas.connect("b", "10.0.0.1")
+    run.nas.move("b", cookie, 70, 7)
+    run.nas.disconnect("b", cookie)
+    run.cycle()
+    run.cycle()
+    assert run.exact()
+    assert run.doubts() == {("a", 0, 10)}
+
+
+def test_of_a_server_that_ends_unread_the_last_is_in_doubt(run):
+    """Who came since the last list, when none could be made, or when the end was not told."""
+    run.nas.start("b")
+    run.cycle()
+    run.cycle()
+    run.nas.open["a"].broken = OSError(105, "no room")
+    run.nas.ns += 5 * SECOND
+    run.stop("a")
+    del run.nas.servers["b"]
+    run.cycle()
+    assert run.doubts() == {("a", 0, 10), ("a", 20, 25), ("b", 20, 35)}

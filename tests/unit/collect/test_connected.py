@@ -51,7 +51,7 @@ def test_what_came_and_went_unseen_is_its_clients(run):
             run.cycle()
     run.cycle()
     assert run.exact()
-    assert len({s.sid for frame in run.frames for s in frame.births}) == 2
+    assert len({s.sid for frame in run.frames for s in frame.births if s.keys["client"]}) == 2
 
 
 def test_ends_that_may_be_of_before_are_nobodys(run):
@@ -138,3 +138,23 @@ def test_a_late_word_of_one_that_was_given_up_counts_nothing_twice(run):
     run.nas.open["a"].tell(connection(cookie, "10.0.0.1", 1000, 10))
     run.cycle()
     assert run.usage()["a", "10.0.0.1", "received_bytes"][0] == 1000
+
+
+@pytest.mark.parametrize("told", ["lost", "torn"])
+def test_where_ends_were_lost_anybody_may_have_come_and_gone(run, told):
+    """Since all were heard last: of no client, nothing certain, and no more than the link carries."""
+    run.cycle()
+    run.cycle()
+    if told == "lost":
+        run.nas.open["a"].lose()
+    else:
+        run.nas.open["a"].tell(connection(99, "10.0.0.1", 0, 0))
+        run.nas.open["a"].broken = OSError(90, "cut short")
+        run.cycle()
+        run.nas.open["a"].broken = None
+    run.cycle()
+    run.cycle()
+    assert run.doubts() == {("a", 0, 10), ("a", 20, 30 if told == "lost" else 40)}
+    assert [frame.batches[0].note for frame in run.frames if frame.batches[0].note][-1:] == [
+        "a: ends of connections were lost"
+    ]

@@ -108,6 +108,56 @@ def test_every_byte_is_a_clients_or_nobodys(cycles, kept):
             assert sum(row["received_bytes"] for row in mine) <= moved <= sum(r["received_bytes_max"] for r in mine)
 
 
+def doubted(recorder, server, before, after):
+    """Somebody may have come to this server and gone unheard of, between a cycle and the next but one."""
+    recorder.cycle(before)
+    thing = recorder.thing("clients", f"boot/{server}/unseen", server=server, client=None)
+    recorder.cycle({**before, thing: None})
+    recorder.cycle(after, sources=["clients"])
+
+
+def test_while_somebody_was_unseen_a_client_may_have_moved_what_is_left_of_its_link(tmp_path):
+    """No more than the link less all that clients moved for certain; other servers' clients are as exact as before."""
+    recorder = Recorder(tmp_path)
+    links = [recorder.thing("links", server=name, link=f"nfs-{name}") for name in "ab"]
+    mine = [recorder.thing("clients", f"boot/a/{n}", server="a", client=f"id{n}") for n in (1, 2)]
+    other = recorder.thing("clients", "boot/b/3", server="b", client="id3")
+
+    def read(n):
+        link = {"received_bytes": 1000 * n, "sent_bytes": 70 * n}
+        moved = {"received_bytes": 300 * n, "sent_bytes": 0}
+        return dict.fromkeys(links, link) | dict.fromkeys([*mine, other], moved)
+
+    recorder.cycle(read(0))
+    doubted(recorder, "a", read(1), read(2))
+    for _ in range(2):
+        found = rows_of(tmp_path)
+        shown = ("received_bytes", "received_bytes_max", "sent_bytes_max")
+        told = {who: tuple(row[name] for name in shown) for who, row in found.items()}
+        assert told == {
+            "id1": (600, 1400, 140),
+            "id2": (600, 1400, 140),
+            "id3": (600, 600, 0),
+            None: (1400, 2200, 280),
+        }
+        assert [found[who]["quality"] for who in told] == ["bounded", "bounded", "exact", "bounded"]
+        assert list(rows_of(tmp_path, server="b")) == ["id3", None]
+        recorder.rotate()
+        recorder.cycle(read(2))
+        keep(Tree(tmp_path, "nas1"), 1e10, Rules({"readings": 40, "usage": 400}, 1e12))
+
+
+def test_without_a_link_a_doubt_is_bounded_by_what_a_link_can_carry(tmp_path):
+    """Which is more than anybody moved."""
+    recorder = Recorder(tmp_path)
+    mine = recorder.thing("clients", "boot/a/1", server="a", client="id1")
+    recorder.cycle({mine: {"received_bytes": 0}})
+    doubted(recorder, "a", {mine: {"received_bytes": 10}}, {mine: {"received_bytes": 20}})
+    row = rows_of(tmp_path)["id1"]
+    assert row["received_bytes"] == 20
+    assert row["received_bytes_max"] >= 20 + 10 * recorder.link_bytes_s
+
+
 def test_a_server_whose_link_is_not_known_has_no_part_in_what_is_nobodys(tmp_path):
     """Else its clients' bytes would be taken off another one's link."""
     recorder = Recorder(tmp_path)
