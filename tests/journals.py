@@ -175,13 +175,14 @@ class Recorder:
             if stream.source != source or not any(names & set(v) for v in read.values()):
                 continue
             last = self.standing.last(name)
+            there = last.sids()
+            before = dict(zip(there.tolist(), last.of(there)[2].tolist(), strict=True))
             sids, values = [], []
             for thing, said in read.items():
                 row = [said.get(m.name, 0) for m in stream.measures]
                 row = [ABSENT if v is None else v for v in row]
                 sid = thing.subject.sid
-                known = sid < len(last.have) and last.have[sid]
-                if final or not known or last.values[sid].tolist() != row:
+                if final or before.get(sid) != row:
                     sids.append(sid)
                     values.append(row)
             found[name] = Rows(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from nasacct.collect.budget import Budget
 from nasacct.collect.lane import Lane
 from nasacct.collect.lines import ParseError
+from nasacct.collect.lives import Lives, Since
 from nasacct.collect.source import Dispensable, OneByOne, Paced
 from nasacct.store.frame import Batch, Frame, Instant, Subject
 
@@ -51,15 +52,6 @@ class _Runner:
     live: dict[int, Subject] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Life:
-    """One epoch of one source: after which listing it began, the earliest by CLOCK_BOOTTIME, the subjects it was."""
-
-    after: int | None
-    since_boot: int | None
-    sids: list[int] = field(default_factory=list)
-
-
 class Sampler:
     """Turns the machine into frames.
 
@@ -83,12 +75,7 @@ class Sampler:
         here = standing.boot_id == machine.boot_id
         self._listed_here = {name for name, at in standing.listings.items() if here and at.boot_ns >= 0}
         self._carried = {s.identity: s for s in standing.live.values()}
-        self._lives: dict[tuple[str, str], _Life] = {}
-        for subject in standing.live.values():
-            self._lives.setdefault(
-                (subject.source, subject.epoch), _Life(subject.after, subject.since_boot)
-            ).sids.append(subject.sid)
-        self._counted = {sid for last in standing.rows.values() for sid in last.sids().tolist()}
+        self._lives = Lives(standing)
         self._next_sid = max(standing.live, default=0) + 1
         self._births: list[Subject] = []
         self._seq = 0
@@ -120,29 +107,38 @@ class Sampler:
             self._births.append(subject)
             return subject.sid
 
-    def _absent_since(self, subject: Subject) -> tuple[int | None, int | None]:
+    def _absent_since(self, subject: Subject) -> Since:
         """Its `after` and `since_boot`."""
-        name = subject.source, subject.epoch
-        life = self._lives.get(name)
-        if life is not None:
+        again = self._lives.again(subject)
+        if again is not None:
             # the same counters under other keys, or back after an absence: what was counted is not counted again
-            life.sids.append(subject.sid)
-            return (life.after, life.since_boot) if self._counted.isdisjoint(life.sids) else (None, None)
-        after, born, booted = self._today(subject)
+            return again
         absent = subject.about.get("absent_boot_ns")
         if isinstance(absent, int):
             # its source knows better when it was not there
-            after = born = booted + absent
-        elif after is not None and born is not None:
+            now = self.machine.now()
+            since: Since = now.wall_ns - now.boot_ns + absent, absent
+        else:
+            since = self._since_listed(subject)
+        self._lives.begin(subject, since)
+        return since
+
+    def _since_listed(self, subject: Subject) -> Since:
+        """The same of one that was not met before, by its source's last listing and its birth."""
+        after, born, booted = self._today(subject)
+        if after is not None and born is not None:
             # of this boot, and so younger than any listing of an earlier one, whatever the wall clock says
             young = subject.source not in self._listed_here and self.machine.boot_id in subject.epoch
             if born < after - OVERLOOKED_NS and not young:
-                log.warning("%s %s lived before it was first listed: its first reading is a baseline", *name)
+                log.warning(
+                    "%s %s lived before it was first listed: its first reading is a baseline",
+                    subject.source,
+                    subject.epoch,
+                )
                 after = None
             else:
                 after = min(after, born)
         since_boot = None if after is None else (after if born is None else born) - booted
-        self._lives[name] = _Life(after, since_boot, [subject.sid])
         return after, since_boot
 
     def _today(self, subject: Subject) -> tuple[int | None, int | None, int]:
@@ -262,14 +258,17 @@ class Sampler:
                     batch.failed[subject] = "not listed"
             runner.live.update(listed)
 
-    def finals(self, batches: Iterable[Batch | None]) -> Frame | None:
-        """A frame of last readings taken between two cycles; None when there are none."""
+    def finals(self, batches: Iterable[Batch | None], *, for_good: bool = False) -> Frame | None:
+        """A frame of last readings taken between two cycles; None when there are none.
+
+        `for_good`: the epochs of those that have ended cannot come back.
+        """
         found = [b for b in batches if b is not None]
         for batch in found:
             runner = self._runner(batch.source)
             for subject in batch.ended:
                 runner.live.pop(subject.sid, None)
-        return self._frame(self.machine.now(), found) if found else None
+        return self._frame(self.machine.now(), found, for_good=for_good) if found else None
 
     def end(self) -> None:
         """Let the lanes' threads go."""
@@ -279,11 +278,12 @@ class Sampler:
     def _runner(self, name: str) -> _Runner:
         return next(r for r in self._runners if r.source.name == name)
 
-    def _frame(self, at: Instant, batches: list[Batch]) -> Frame:
-        for batch in batches:
-            for rows in batch.rows.values():
-                self._counted.update(rows.sids.tolist())
+    def _frame(self, at: Instant, batches: list[Batch], *, for_good: bool = False) -> Frame:
         with self._lock:
+            for batch in batches:
+                for rows in batch.rows.values():
+                    self._lives.counted(rows.sids)
+                self._lives.ended(batch.ended, for_good=for_good)
             births, self._births = self._births, []
         self._seq += 1
         return Frame(self._seq, at, batches, births)

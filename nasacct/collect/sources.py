@@ -64,7 +64,7 @@ class Finals:
     def between(self) -> Frame | None:
         """What ended by itself since the last cycle, connections and generations of histograms; None when nothing."""
         asked = [s for s in self._sampler.sources if isinstance(s, Clients | Inside | InFlight)]
-        return self._sampler.finals([source.ends(self._sampler.machine) for source in asked])
+        return self._sampler.finals([source.ends(self._sampler.machine) for source in asked], for_good=True)
 
     def meet(self, listing: Listing) -> None:
         """Listen to servers that are new at once."""

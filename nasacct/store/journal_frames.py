@@ -88,7 +88,8 @@ def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) ->
     for stream, last in carry.rows.items():
         sids = np.array([s for s in last.sids().tolist() if s in carry.live], np.int32)
         if len(sids):
-            data = journal_rows.encode(sids, last.values[sids], last.wall[sids], last.boot[sids])
+            wall, boot, values = last.of(sids)
+            data = journal_rows.encode(sids, values, wall, boot)
             rows.append([stream, sum(map(len, data))])
             parts += data
     header = {
@@ -194,9 +195,7 @@ def decode_head(name: str, number: int, header: dict[str, Any], parts: memoryvie
             continue
         names, version = header["measures"][stream], header["nasacct_journal"]
         sids, values, wall, boot = journal_rows.decode(part, stream, names, carry=True, version=version)
-        last = carry.last(stream)
-        last.put(sids, Instant(0, 0), values)
-        last.wall[sids], last.boot[sids] = wall, boot
+        carry.last(stream).restore(sids, wall, boot, values)
     said = ("node", "boot_id", "run", "kernel", "version", "interval_ns", "link_bytes_s")
     origin = Origin(**{name: header[name] for name in said if name in header})
     return Journal(name, number, origin, header["first_seq"], Instant(*header["at"]), carry)

@@ -41,9 +41,7 @@ def of_journal(
             continue
         subjects = [journal.carry.live.get(s) for s in sids.tolist()]
         known = np.array([s is not None for s in subjects], bool)
-        builders[name].carry(
-            [s for s in subjects if s], last.wall[sids][known], last.boot[sids][known], last.values[sids][known]
-        )
+        builders[name].carry([s for s in subjects if s], *last.of(sids[known]))
     health = builders.get(HEALTH.name)
     monitors: dict[str, Subject] = {}
     by_source = _by_source(builders)
@@ -82,9 +80,10 @@ def of_journal(
         if following is not None:
             if name in following.carry.rows:
                 last = following.carry.rows[name]
-                for sid in last.sids().tolist():
+                sids = last.sids()
+                for sid, wall, boot, values in zip(sids.tolist(), *last.of(sids), strict=True):
                     if (later := following.carry.live.get(sid)) is not None:
-                        builder.next(later, int(last.wall[sid]), int(last.boot[sid]), last.values[sid])
+                        builder.next(later, int(wall), int(boot), values)
             builder.vanished(alive_next, following.at)
     return {name: b.build() for name, b in builders.items()}
 

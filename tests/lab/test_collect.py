@@ -45,9 +45,9 @@ def truth(lab):
     return json.loads((lab / "truth.json").read_text("utf-8"))
 
 
-def told(lab, by):
+def told(lab, by, *options):
     """The rows of `nasacct usage`, as somebody on the host would ask."""
-    argv = [sys.executable, "-m", "nasacct", "usage", "--root", lab / "store", "--by", by, "--json"]
+    argv = [sys.executable, "-m", "nasacct", "usage", "--root", lab / "store", "--by", by, "--json", *options]
     environment = {**os.environ, "PYTHONPATH": str(payload.PROJECT)}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=lab)
     assert done.returncode == 0, done.stderr
@@ -61,9 +61,9 @@ def usage(lab):
 
 
 @pytest.fixture(scope="session")
-def clients(lab):
-    """By client."""
-    return told(lab, "client")
+def clients(lab, truth):
+    """By client, since the source heard of every end."""
+    return told(lab, "client", "--since", truth["baseline"])
 
 
 def lived(truth, server, counter):

@@ -3,7 +3,8 @@
     python3 guest/accuracy.py      (needs --disk nas:2G --project; results in $LAB_OUT)
 
 truth.json   what the clients' own mountstats say they moved, by server; what the kernel counted for each life of each
-             server; what each VPS's kernel counted of its connections; the collector's exit status
+             server; what each VPS's kernel counted of its connections; since when nothing can escape; the collector's
+             exit status
 store/       the collector's store; collect.log what it said
 """
 
@@ -15,6 +16,7 @@ import shutil
 import sys
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,6 +155,7 @@ def main() -> int:
         # what ends before a server was looked at twice may be of before
         watch.cycles(4)
         say("the collector has its baseline")
+        baseline = datetime.now(UTC).isoformat(timespec="seconds")
         nas.mount(*before)
         play(nas, watch)
     finally:
@@ -168,7 +171,8 @@ def main() -> int:
             "clients": {f"vps{number}": {"version": entry.mounts[number], **asdict(moved[number])} for number in moved},
             "lives": nas.lives[name],
         }
-    truth = {"servers": servers, "sockets": sockets, "collector_status": status, "kernel": os.uname().release}
+    truth = {"servers": servers, "sockets": sockets, "baseline": baseline}
+    truth |= {"collector_status": status, "kernel": os.uname().release}
     (OUT / "truth.json").write_text(json.dumps(truth, indent=1), "utf-8")
     if STORE.exists():
         shutil.copytree(STORE, OUT / "store")

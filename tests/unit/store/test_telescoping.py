@@ -175,10 +175,9 @@ class Story:
     def _before_frame(self) -> None:
         if self.recorder.path is None or not self.files or self.files[-1].path != self.recorder.path:
             last = self.recorder.standing.last("nfsd")
-            head = [
-                (s.epoch, s.after is not None, int(last.values[s.sid, 0]) if s.sid in last.sids() else None)
-                for s in self.recorder.standing.live.values()
-            ]
+            sids = last.sids()
+            values = dict(zip(sids.tolist(), last.of(sids)[2][:, 0].tolist(), strict=True))
+            head = [(s.epoch, s.after is not None, values.get(s.sid)) for s in self.recorder.standing.live.values()]
             self.files.append(Written(Path(), head))
 
     def left(self) -> dict[str, Life]:
