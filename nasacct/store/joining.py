@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-def joined(rows: Rows, most: Ints) -> Rows:
+def joined(rows: Rows, most: Ints, read: Ints) -> Rows:
     """The rows of `<epoch>`s, of one stream without gauges; `most` is what all can have moved together in each's time.
 
+    `read` is when each was read at its end, to the µs: rows of two moments within the ms of `t1` stay two. These may be
+    of two journal files, and who has the rows of both must make of them what the keeper makes of each by itself.
     A measure that is not bounded is unknown where one of the rows has no value.
     """
     wholes, of = _wholes(rows.subjects)
     whole = of[rows.who]
-    order = np.lexsort((rows.t1, rows.t0, whole))
-    keys = np.stack([whole[order], rows.t0[order], rows.t1[order]])
+    order = np.lexsort((read, rows.t1, rows.t0, whole))
+    keys = np.stack([whole[order], rows.t0[order], rows.t1[order], read[order]])
     first = np.ones(keys.shape[1], bool)
     first[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
     starts = np.flatnonzero(first)

@@ -108,7 +108,9 @@ def uncut(readings: Readings, terms: Terms) -> Rows:
     t1 = np.where(endless & lost, pairs.t0, pairs.t1)
     long_us = 2 * terms.interval_ns // 1000 + 1_000_000
     rows = Rows(stream, readings.subjects, who, t0, t1, pairs.cycles, columns, long_us)
-    return joined(rows, _carried(pairs, terms.link_bytes_s)) if stream.joined else rows
+    if not stream.joined:
+        return rows
+    return joined(rows, _carried(pairs, terms.link_bytes_s), readings.wall[pairs.right] // 1000)
 
 
 def _without_gaps(readings: Readings) -> Readings:

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from journals import Recorder
 
@@ -230,7 +231,7 @@ def test_a_collector_puts_aside_what_the_medium_has_lost(tmp_path, monkeypatch):
         failing(patch, path, errno.EIO)
         standing, number = daemon.recover(tree.journal)
     assert number == journal.number_of(path) + 1
-    assert standing.last("nfsd").values[1, NFSD.index["read_bytes"]] == 500
+    assert standing.last("nfsd").of(np.array([1]))[2][0, NFSD.index["read_bytes"]] == 500
     assert [p.name for p in tree.quarantine.iterdir()] == [path.name]
     house = Warehouse(tmp_path)
     house.query("SELECT 1 FROM nfsd", views=["nfsd"])

@@ -155,7 +155,7 @@ def main() -> int:
         # what ends before a server was looked at twice may be of before
         watch.cycles(4)
         say("the collector has its baseline")
-        baseline = datetime.now(UTC).isoformat(timespec="seconds")
+        baseline = datetime.now(UTC).isoformat(timespec="milliseconds")
         nas.mount(*before)
         play(nas, watch)
     finally:

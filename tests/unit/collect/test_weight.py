@@ -25,7 +25,7 @@ path = Path(tempfile.mkdtemp(), journal.file_name(1, at, origin.run))
 path.write_bytes(journal.encode_head(origin, 1, at, standing) + journal.encode_frame(frame))
 found = journal.read(path)
 assert found.frames[0].batches[0].rows["nfsd"].values.tolist() == values.tolist()
-assert found.carry.last("nfsd").values[1].tolist() == values[0].tolist()
+assert found.carry.last("nfsd").of(np.array([1]))[2][0].tolist() == values[0].tolist()
 print(*(name for name in ("pandas", "pyarrow", "duckdb", "scipy", "streamlit") if name in sys.modules))
 """
 

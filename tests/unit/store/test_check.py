@@ -236,6 +236,27 @@ def test_sources_that_come_and_go_from_file_to_file_are_no_fault(tmp_path):
     assert not check(tmp_path).findings
 
 
+def test_a_client_whose_connections_end_where_two_files_meet_is_no_fault(tmp_path):
+    """Within one millisecond, one connection in each file: the keeper, which has one file at a time, makes two rows."""
+    recorder = Recorder(tmp_path, start="2026-10-05T10:00:00+00:00")
+    each = [recorder.thing("clients", f"boot/a/{n}", server="a", client="c") for n in range(3)]
+
+    def read(value):
+        return {"received_bytes": value, "sent_bytes": value}
+
+    recorder.cycle(dict.fromkeys(each, read(0)))
+    recorder.cycle(dict.fromkeys(each, read(10)))
+    for thing in each[:2]:
+        recorder.final(thing, read(25), seconds=0.0001)
+        recorder.rotate()
+    for n in range(3):
+        recorder.cycle({each[2]: read(30 + n)})
+    recorder.rotate()
+    recorder.cycle({each[2]: read(99)})
+    assert keep(Tree(tmp_path, "nas1"), at("2026-10-05T11:00:00"), STAY) == 0
+    assert not check(tmp_path).findings
+
+
 def test_seals_are_part_of_the_store(store):
     """Their faults are found, and the digest of the last one is told."""
     first = seal(store, "2026-10", "UTC", "1", pa.table({"bytes": [1]}))
