@@ -41,7 +41,7 @@ class StandIn(RpcStatus):
         self._find()
         self._asked[0] += 1
         found: list[Call] = []
-        take(self._answer, 0, found)
+        take(self._answer, 0, found, self._known)
         return found
 
     def threads(self) -> int:

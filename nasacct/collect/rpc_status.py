@@ -31,26 +31,29 @@ FAMILY = "nfsd"
 _NETLINK_GENERIC, _CONTROL, _GET_FAMILY = 16, 16, 3
 _FAMILY_ID, _FAMILY_NAME = 1, 2
 _RPC_STATUS_GET, _THREADS_GET, _THREADS = 1, 3, 1
-_PROGRAM, _VERSION, _PROCEDURE, _SINCE, _CLIENT4, _CLIENT6, _OPERATION = 3, 4, 5, 6, 8, 10, 14
+_XID, _PROGRAM, _VERSION, _PROCEDURE, _SINCE, _CLIENT4, _CLIENT6, _OPERATION = 1, 3, 4, 5, 6, 8, 10, 14
 _HEADER, _GENERIC, _PAIR = struct.Struct("=IHHII"), struct.Struct("=BBH"), struct.Struct("=HH")
-_U32, _U16, _S64 = struct.Struct("=I"), struct.Struct("=H"), struct.Struct("=q")
+_U32, _U16 = struct.Struct("=I"), struct.Struct("=H")
 _WINDOW = 1 << 16
 _TORN = "the kernel's answer about calls in flight came cut short"
 #: How long an attribute's content must be.
-_LENGTHS = {_PROGRAM: 4, _VERSION: 1, _PROCEDURE: 4, _SINCE: 8, _CLIENT4: 4, _CLIENT6: 16, _OPERATION: 4}
+_LENGTHS = {_PROGRAM: 4, _VERSION: 1, _PROCEDURE: 4, _CLIENT4: 4, _CLIENT6: 16, _OPERATION: 4}
+#: The two attributes that are different in each row: the first one, and that so many bytes behind its beginning.
+_XID_HEAD, _SINCE_HEAD, _SINCE_AT = _PAIR.pack(8, _XID), _PAIR.pack(12, _SINCE), 40
+#: How many rows are remembered of a server: one for each connection and chain of operations.
+_MOST = 1000
 
 
 class Call(NamedTuple):
     """One call that a thread works on.
 
-    `client` is the packed address, 4 or 16 bytes; b"" where the kernel tells none. `since_us` is on CLOCK_MONOTONIC.
+    `client` is the packed address, 4 or 16 bytes; b"" where the kernel tells none. `ops` are a compound's operations.
     """
 
     client: bytes
     program: int
     version: int
     procedure: int
-    since_us: int
     ops: tuple[int, ...]
 
 
@@ -63,6 +66,7 @@ class RpcStatus:
 
     def __init__(self) -> None:
         self._seq = 0
+        self._known: dict[bytes, Call] = {}
         self._sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_GENERIC)
         try:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", ANSWER_S, 0))
@@ -78,7 +82,7 @@ class RpcStatus:
         found: list[Call] = []
         done = False
         while not done:
-            done = take(self._sock.recv(_WINDOW), seq, found)
+            done = take(self._sock.recv(_WINDOW), seq, found, self._known)
         return found
 
     def threads(self) -> int:
@@ -106,8 +110,11 @@ class RpcStatus:
         return self._seq
 
 
-def take(data: bytes, seq: int, found: list[Call]) -> bool:
-    """Add the calls in one piece of the answer to the question `seq`; whether it was the last. Raises OSError."""
+def take(data: bytes, seq: int, found: list[Call], known: dict[bytes, Call]) -> bool:
+    """Add the calls in one piece of the answer to the question `seq`; whether it was the last. Raises OSError.
+
+    Most rows are like earlier ones, but for which call they are of, and since when: `known` has those by their bytes.
+    """
     at, end = 0, len(data)
     while at < end:
         length, kind, number = _message(data, at)
@@ -115,14 +122,37 @@ def take(data: bytes, seq: int, found: list[Call]) -> bool:
             if kind in (NLMSG_ERROR, NLMSG_DONE):
                 _raise(data, at + _HEADER.size)
                 return True
-            found.append(call_of(data, at + _HEADER.size + _GENERIC.size, at + length))
+            found.append(_call(data, at + _HEADER.size + _GENERIC.size, at + length, known))
         at += (length + 3) & ~3
     return False
 
 
+def _call(data: bytes, at: int, end: int, known: dict[bytes, Call]) -> Call:
+    """As `call_of`, and remembered."""
+    since = at + _SINCE_AT
+    if data[at : at + 4] != _XID_HEAD or data[since : since + 4] != _SINCE_HEAD:
+        return call_of(data, at, end)
+    row = data[at + 8 : since] + data[since + 12 : end]
+    call = known.get(row)
+    if call is None:
+        call = call_of(data, at, end)
+        if _begins(data, at, since):
+            if len(known) >= _MOST:
+                known.clear()
+            known[row] = call
+    return call
+
+
+def _begins(data: bytes, at: int, there: int) -> bool:
+    """Whether an attribute begins `there`, of those that are whole from `at` on."""
+    while at < there:
+        at += (_PAIR.unpack_from(data, at)[0] + 3) & ~3
+    return at == there
+
+
 def call_of(data: bytes, at: int, end: int) -> Call:
     """The call whose attributes are in that part of a piece. Raises OSError for a torn one."""
-    client, program, version, procedure, since_us = b"", 0, 0, 0, 0
+    client, program, version, procedure = b"", 0, 0, 0
     ops: list[int] = []
     while at + 4 <= end:
         size, kind = _PAIR.unpack_from(data, at)
@@ -139,10 +169,8 @@ def call_of(data: bytes, at: int, end: int) -> Call:
             version = data[at + 4]
         elif kind in (_CLIENT4, _CLIENT6):
             client = data[at + 4 : at + size]
-        elif kind == _SINCE:
-            (since_us,) = _S64.unpack_from(data, at + 4)
         at += (size + 3) & ~3
-    return Call(client, program, version, procedure, since_us, tuple(ops))
+    return Call(client, program, version, procedure, tuple(ops))
 
 
 def threads_of(data: bytes, seq: int) -> int:

@@ -179,7 +179,10 @@ class Sampling:
 
 def who(calls: Iterable[Call]) -> Counter[Who]:
     """How many calls each client has in flight of each operation."""
-    return Counter((call.client, operation(call.program, call.version, call.procedure, call.ops)) for call in calls)
+    found: Counter[Who] = Counter()
+    for call, number in Counter(calls).items():
+        found[call.client, operation(call.program, call.version, call.procedure, call.ops)] += number
+    return found
 
 
 def _threads(status: RpcStatus) -> int | None:

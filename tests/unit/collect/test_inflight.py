@@ -31,7 +31,7 @@ SAFE, TERMS = "6.12.117", Terms(10 * SECOND_NS)
 
 
 def call(last=1, procedure=6):
-    return Call(bytes([10, 0, 0, last]), NFS, 3, procedure, 0, ())
+    return Call(bytes([10, 0, 0, last]), NFS, 3, procedure, ())
 
 
 class Nas:

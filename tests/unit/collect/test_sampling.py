@@ -17,7 +17,7 @@ CLIENT = b"\n\0\0\1"
 
 
 def call(client=CLIENT, procedure=6):
-    return Call(client, NFS, 3, procedure, 0, ())
+    return Call(client, NFS, 3, procedure, ())
 
 
 class Nas:
