@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 #: How often a server's threads are counted.
 _THREADS_NS = 60 * SECOND_NS
-#: Pause after each failure, so many times as there were one after the other, up to the most.
-_PAUSE_NS, _PAUSES = 10 * SECOND_NS, 6
+#: Pause after a failure, twice as long after each further one, so many times: who starts has no nfsd at first.
+_PAUSE_NS, _DOUBLED = SECOND_NS, 6
 #: How late a sample may come, in parts of its window, for the window to become longer: a busy machine, and no stall.
 _LATE = 0.5
 #: What is due so soon, in parts of the shortest window, is sampled at once: to wake up takes longer than to ask.
@@ -80,7 +80,7 @@ class Sampled:
     def took(self, window: Window, seen: Counter[Who] | None, now_ns: int, pace: Pace) -> Window:
         """Account for a sample of the window, taken just now; the next window."""
         if seen is None:
-            return pace.window(now_ns + _PAUSE_NS * min(self._failures, _PAUSES), active=False)
+            return pace.window(now_ns + (_PAUSE_NS << min(self._failures - 1, _DOUBLED)), active=False)
         late_ns = now_ns - window.end_ns
         if 0 < late_ns <= window.length_ns * _LATE:
             window = replace(window, length_ns=now_ns - window.begin_ns)

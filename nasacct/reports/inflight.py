@@ -15,7 +15,6 @@ from nasacct.reports import levels
 from nasacct.reports.questions import question
 from nasacct.reports.usage import checked
 from nasacct.store.journal_ring import RING
-from nasacct.store.views import EVER
 from nasacct.store.warehouse import Warehouse
 from nasacct.times import us
 
@@ -28,6 +27,8 @@ log = logging.getLogger(__name__)
 VIEWS = ("inflight", "nfsd")
 #: The part of the time with all threads busy from which on latency is unknown.
 FULL = 0.01
+#: The part of the time from the first sample to the last one in which a server must have been sampled.
+WHOLE = 0.95
 #: With fewer calls in samples than that, what they say of latency is chance.
 FEW = 30
 
@@ -69,7 +70,13 @@ def waits(
     """
     checked(since, until)
     warehouse = Warehouse(root, ring=ring)
-    lo, hi = us(since) if since else EVER[0], us(until) if until else EVER[1]
+    extent = warehouse.extent(VIEWS[:1])
+    if extent is None:
+        return []
+    # not all time there is: cells of days reach beyond what was sampled, and what nfsd counted then is no part of it
+    lo, hi = us(since or extent[0]), us(until or extent[1])
+    if lo >= hi:
+        return []
     views = levels.between(warehouse, VIEWS, lo, hi)
     rows = warehouse.query(question("inflight"), {"lo": lo, "hi": hi, "server": server}, views=views).to_pylist()
     addresses = warehouse.addresses()
@@ -110,10 +117,13 @@ def _of(row: dict[str, Any], whole: dict[str, Any], addresses: dict[str, str]) -
 def _latency_us(row: dict[str, Any]) -> float | None:
     """The mean time of a server's calls: as many are in flight as come while one is (Little's law)."""
     full, mean = _part(row["full_us"], row["sampled_us"]), _part(row["in_flight_us"], row["sampled_us"])
-    passed_us, calls = row["passed_us"], row["calls"]
-    if full is None or mean is None or full > FULL or row["sampled_calls"] < FEW or not calls or passed_us is None:
+    # where samples were taken only in a part of the time, its calls are not those that were sampled
+    sampling = _part(row["passed_us"], row["span_us"])
+    if full is None or mean is None or full > FULL or row["sampled_calls"] < FEW:
         return None
-    return float(mean * passed_us / calls)
+    if not row["calls"] or sampling is None or sampling < WHOLE:
+        return None
+    return float(mean * row["passed_us"] / row["calls"])
 
 
 def _part(some: int | None, of: int | None) -> float | None:

@@ -71,6 +71,19 @@ def test_latency_is_told_unless_threads_were_exhausted(nasacct, store):
     assert (idle["share"], idle["mean"], idle["latency_us"]) == (None, 0, None)
 
 
+def test_latency_is_unknown_where_only_a_part_of_the_calls_was_sampled(nasacct, tmp_path):
+    """Sampling that was on at the beginning and at the end; nfsd counted the calls between, too."""
+    gap = " ".join(["-"] * 20)
+    text = STORE.partition("inflight server=srv2")[0].replace("x30", f"x5 {gap} 0 9000000")
+    text = "\n".join(line.split("#")[0] for line in text.splitlines() if "nfsd" not in line)
+    text += "\n".join(f"\nnfsd server=srv1 rc_{n} 0+{m}x26" for n, m in (("hits", 0), ("misses", 0), ("nocache", 400)))
+    root.prepare(tmp_path / "store")
+    series.write(text, tmp_path / "store")
+    whole = answer(nasacct, tmp_path / "store")["srv1", None, None]
+    assert whole["sampled_calls"] > 30
+    assert whole["latency_us"] is None
+
+
 def test_one_server_and_a_span_of_time(nasacct, store):
     """What reaches over an edge counts by time."""
     span = ("--server", "srv1", "--since", "2026-11-23 10:02:05Z", "--until", "2026-11-23 10:03:05Z")
