@@ -1,8 +1,8 @@
 """Servers whose calls in flight are made up, but whose sockets and answers cost what real ones do.
 
 What a dump takes the kernel itself is that of a question about a family (CTRL_CMD_GETFAMILY, `nlctrl`). On an
-emulated machine with Linux 6.12.117, where both could be asked, the dump of an idle server took 160 us of CPU time, that
-question 111 us (the least of five times a thousand): so on a real one some 5 us are to be added to each sample.
+emulated machine with Linux 6.12.117, where both could be asked, the dump of an idle server took 160 us of CPU time,
+that question 111 us (the least of five times a thousand): so on a real one some 5 us are to be added to each sample.
 """
 
 from __future__ import annotations
