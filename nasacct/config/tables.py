@@ -178,7 +178,7 @@ class Store(Table):
     readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days_of: dict[str, Days] = Field(
-        default={"clients": 90, "inflight": 90},
+        default={"clients": 90, "inflight": 90, "inside": 90},
         description="a table of streams and whole numbers of days, such as { health = 30 }",
     )
     link_rate_bits: int = Field(
