@@ -1,6 +1,37 @@
 """The lab's own modules are beside its tests: `vm` (the virtual machine), `payload` (what it brings into the guest)."""
 
+import io
+import json
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import payload
+import vm
+
+
+@pytest.fixture(scope="session")
+def inside(tmp_path_factory):
+    """The directory that guest/inside.py left, which is played once for all that looks inside nfsd."""
+    out, said = tmp_path_factory.mktemp("inside"), io.BytesIO()
+    machine = vm.Machine(
+        disks=[vm.Disk("nas", "2G", "iops-total=30")],
+        inputs=[payload.tree()],
+        site=payload.site_packages(),
+        stdout=said,
+        stderr=said,
+    )
+    end = machine.run(["python3", "guest/inside.py"], out, timeout_s=400)
+    words = said.getvalue().decode("utf-8", "replace")[-6000:]
+    assert end.status == 0, f"the guest ended with {end.status}; it said:\n{words}\nits console:\n{end.console}"
+    print(words, f"{end.accelerator}: {end.lived_s:.0f} s")
+    return out
+
+
+@pytest.fixture(scope="session")
+def truth_inside(inside):
+    """What inside.json says."""
+    return json.loads((inside / "inside.json").read_text("utf-8"))

@@ -1,9 +1,8 @@
 """Calls in flight of real kernel NFS servers on a slow disk, against what the clients' own kernels measured.
 
-One virtual machine is booted for all of this file; guest/inflight.py is what happens in it.
+What happens in the virtual machine is in guest/inside.py.
 """
 
-import io
 import json
 import os
 import subprocess
@@ -11,7 +10,6 @@ import sys
 
 import payload
 import pytest
-import vm
 
 from nasacct.store.warehouse import Warehouse
 
@@ -24,35 +22,17 @@ SLOW_MS = 20
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """The directory that the guest left: inflight.json, collect.log, store."""
-    out, said = tmp_path_factory.mktemp("inflight"), io.BytesIO()
-    machine = vm.Machine(
-        disks=[vm.Disk("nas", "2G", "iops-total=30")],
-        inputs=[payload.tree()],
-        site=payload.site_packages(),
-        stdout=said,
-        stderr=said,
-    )
-    end = machine.run(["python3", "guest/inflight.py"], out, timeout_s=300)
-    words = said.getvalue().decode("utf-8", "replace")[-6000:]
-    assert end.status == 0, f"the guest ended with {end.status}; it said:\n{words}\nits console:\n{end.console}"
-    print(words, f"{end.accelerator}: {end.lived_s:.0f} s")
-    return out
+def truth(truth_inside):
+    """What the clients' kernels measured."""
+    return truth_inside
 
 
 @pytest.fixture(scope="module")
-def truth(lab):
-    """What inflight.json says."""
-    return json.loads((lab / "inflight.json").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def waits(lab):
+def waits(inside):
     """What `nasacct inflight` says, by server, client and operation."""
-    argv = [sys.executable, "-m", "nasacct", "inflight", "--root", lab / "store", "--json"]
+    argv = [sys.executable, "-m", "nasacct", "inflight", "--root", inside / "store", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(payload.PROJECT)}
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=lab)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=inside)
     assert done.returncode == 0, done.stderr
     return {(row["server"], row["client"], row["operation"]): row for row in json.loads(done.stdout)}
 
@@ -98,12 +78,12 @@ def test_no_namespace_is_kept_alive(truth):
     assert truth["outlived_s"] < 5
 
 
-def test_a_new_life_of_a_server_is_sampled_anew(lab):
+def test_a_new_life_of_a_server_is_sampled_anew(inside):
     """With its own epoch, to the end of which it was sampled."""
     sql = (
         "SELECT epoch, sum(sampled_us) AS us FROM inflight WHERE server = $server AND operation IS NULL GROUP BY epoch"
     )
-    rows = Warehouse(lab / "store").query(sql, {"server": FULL}, views=["inflight"]).to_pylist()
+    rows = Warehouse(inside / "store").query(sql, {"server": FULL}, views=["inflight"]).to_pylist()
     assert len(rows) == 2
     assert all(row["us"] > 1_000_000 for row in rows)
 

@@ -1,14 +1,9 @@
 """What the collector sees inside real nfsds, against what their clients and the disk say.
 
-One virtual machine is booted for all of this file; guest/inside.py is what happens in it.
+What happens in the virtual machine is in guest/inside.py.
 """
 
-import io
-import json
-
-import payload
 import pytest
-import vm
 
 from nasacct.store.schema import STREAMS
 from nasacct.store.warehouse import Warehouse
@@ -16,34 +11,20 @@ from nasacct.store.warehouse import Warehouse
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """The directory that the guest left: truth.json, collect.log, store, hist.txt."""
-    out, said = tmp_path_factory.mktemp("inside"), io.BytesIO()
-    machine = vm.Machine(
-        disks=[vm.Disk("nas", "2G", "iops-total=6")],
-        inputs=[payload.tree()],
-        site=payload.site_packages(),
-        stdout=said,
-        stderr=said,
-    )
-    end = machine.run(["python3", "guest/inside.py"], out, timeout_s=400)
-    words = said.getvalue().decode("utf-8", "replace")[-6000:]
-    assert end.status == 0, f"the guest ended with {end.status}; it said:\n{words}\nits console:\n{end.console}"
-    print(words, f"{end.accelerator}: {end.lived_s:.0f} s")
-    return out
+#: A server with clients of NFSv4.2 (reads, writes) and NFSv3 (reads), and one whose threads do not suffice.
+EASY, FULL = "201", "202"
 
 
-@pytest.fixture(scope="session")
-def truth(lab):
-    """What truth.json says."""
-    return json.loads((lab / "truth.json").read_text("utf-8"))
+@pytest.fixture(scope="module")
+def truth(truth_inside):
+    """What the clients' kernels measured, and what else is known."""
+    return truth_inside
 
 
-@pytest.fixture(scope="session")
-def told(lab):
+@pytest.fixture(scope="module")
+def told(inside):
     """By stream and server, the sum of every measure, and how many rows of it are unknown."""
-    warehouse = Warehouse(lab / "store")
+    warehouse = Warehouse(inside / "store")
     found = {}
     for view in ("inside", "latency", "threads", "nfsd"):
         names = [measure.name for measure in STREAMS[view].usage]
@@ -53,24 +34,22 @@ def told(lab):
     return found
 
 
-def test_the_collector_ends_well_and_leaves_nothing_in_the_kernel(truth):
-    """While it ran it had instances of its own; what others count is as it was."""
-    assert truth["collector_status"] == 0
-    assert truth["instances"]["during"] == ["nasacct-inside", "nasacct-latency", "nasacct-threads", "other"]
-    assert truth["instances"]["after"] == ["other"]
+def test_it_leaves_nothing_in_the_kernel(truth):
+    """While it runs it has instances of its own; what others count is as it was."""
+    assert truth["during"] == ["nasacct-inside", "nasacct-latency", "nasacct-threads", "other"]
+    assert truth["after"] == ["other"]
     before, after = truth["foreign"]
     assert before == after
     assert before.count("hist:keys=netns_ino:") == 2
 
 
-def test_an_nfsv3_server_has_its_procedures(truth, told):
-    """Exactly as often as its client asked; /proc counts NFSv3's procedures for the whole host only."""
-    for server in ("202", "203"):
-        assert told["inside"][server]["read_calls"] == truth["operations"][server]["READ"]["calls"]
-        assert told["inside"][server]["read_calls_unknown"] == 0
+def test_an_nfsv3_client_has_its_procedures(truth, told):
+    """Exactly as often as it asked; /proc counts NFSv3's procedures for the whole host only."""
+    assert told["inside"][EASY]["read_calls"] == truth["clients"]["22"]["read"]["calls"]
+    assert told["inside"][EASY]["read_calls_unknown"] == 0
 
 
-@pytest.mark.parametrize("server", ["201", "202", "203"])
+@pytest.mark.parametrize("server", [EASY, FULL])
 def test_every_call_of_a_server_is_told(told, server):
     """As many as nfsd's own counters say, of all its lives; NFSACL's are among them, other programs' are not."""
     counted, other = told["nfsd"][server]["calls"], told["inside"][server]["other_calls"]
@@ -78,31 +57,41 @@ def test_every_call_of_a_server_is_told(told, server):
 
 
 def test_the_time_inside_nfsd_is_that_of_the_clients_round_trips(truth, told):
-    """Within 5 % for reads that wait for the disk, longer than 20 ms: by NFSv3, and of all NFSv4 calls together."""
-    read = truth["operations"]["202"]["READ"]
+    """Within 5 % for calls that wait for the disk, longer than 20 ms: NFSv3's reads, and all NFSv4 calls together."""
+    read = truth["clients"]["22"]["read"]
     assert read["rtt_ms"] / read["calls"] > 20
-    assert told["inside"]["202"]["read_us"] / 1000 == pytest.approx(read["rtt_ms"], rel=0.05)
-    compounds = sum(one["rtt_ms"] for one in truth["operations"]["201"].values())
-    assert truth["operations"]["201"]["READ_PLUS"]["rtt_ms"] > 0.9 * compounds
-    assert told["inside"]["201"]["compound_us"] / 1000 == pytest.approx(compounds, rel=0.05)
+    assert told["inside"][EASY]["read_us"] / 1000 == pytest.approx(read["rtt_ms"], rel=0.05)
+    compounds = sum(one["rtt_ms"] for vps in ("21", "23") for one in truth["clients"][vps].values())
+    assert told["inside"][EASY]["compound_us"] / 1000 == pytest.approx(compounds, rel=0.05)
 
 
-def test_latency_is_where_the_reads_were(truth, told):
-    """All calls are in some bucket, and as many as were read from the disk in those above 20 ms."""
-    buckets = [told["latency"]["202"][f"calls_{i:02}"] for i in range(24)]
-    assert sum(buckets) == told["inside"]["202"]["calls"]
-    assert sum(buckets[15:]) >= truth["operations"]["202"]["READ"]["calls"]
+def test_of_a_server_with_too_few_threads_the_wait_for_one_is_missing(truth, told):
+    """Eight threads and twelve readers: what the calls took once a thread had them is about two thirds of it."""
+    waited = sum(one["rtt_ms"] for one in truth["clients"]["24"].values())
+    assert told["inside"][FULL]["compound_us"] / 1000 < 0.85 * waited
+
+
+@pytest.mark.parametrize("server", [EASY, FULL])
+def test_latency_has_every_call_in_some_bucket(told, server):
+    """Also of a life that began and ended between two minutes."""
+    assert sum(told["latency"][server][f"calls_{i:02}"] for i in range(24)) == told["inside"][server]["calls"]
+
+
+def test_slow_calls_are_in_the_buckets_of_slow_calls(truth, told):
+    """All of one server that waited for the disk are above 16 ms."""
+    slow = sum(told["latency"][FULL][f"calls_{i:02}"] for i in range(15, 24))
+    assert slow >= 0.95 * truth["clients"]["24"]["read_plus"]["calls"]
 
 
 def test_what_the_threads_read_is_what_the_disk_read(truth, told):
-    """Of the two servers whose clients read from the disk; what a third one had in memory counts for nobody."""
-    read = {server: told["threads"][server]["disk_read_bytes"] for server in ("201", "202")}
+    """By the threads' own accounts of both servers together, and each has a part."""
+    read = {server: told["threads"][server]["disk_read_bytes"] for server in (EASY, FULL)}
     assert sum(read.values()) == pytest.approx(truth["disk_read_bytes"], rel=0.02)
-    assert min(read.values()) > 0.4 * truth["disk_read_bytes"]
+    assert min(read.values()) > 0.2 * truth["disk_read_bytes"]
 
 
 def test_generations_follow_each_other_without_a_gap_that_matters(truth):
-    """Hundreds of them one after the other under load lose hardly a call, and count none twice."""
+    """Many of them one after the other under load lose hardly a call, and count none twice."""
     trial = truth["generations"]
     assert trial["rounds"] > 50
     assert 0.97 * trial["calls"] <= trial["counted"] <= trial["calls"]

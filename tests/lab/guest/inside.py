@@ -1,10 +1,11 @@
-"""Drive loads at NFS servers on a slow disk while `nasacct collect` looks inside nfsd; leave its store and the truth.
+"""Drive loads of a slow disk at two NFS servers while `nasacct collect` looks inside nfsd; leave its store, the truth.
 
-    python3 guest/inside.py      (needs --disk nas:2G:iops-total=6 --project; results in $LAB_OUT)
+    python3 guest/inside.py      (needs --disk nas:2G:iops-total=30 --project; results in $LAB_OUT)
 
-truth.json   by server what its clients' mountstats say of every operation; what the disk read; what was in the kernel's
-             instances before, meanwhile and after; what a histogram counted over many generations
-store/       the collector's store; collect.log what it said; hist.txt a histogram as the kernel prints it
+inside.json    what each client's own mountstats count of its operations and their time; what the disk read; how long a
+               namespace outlived its server; what was in the kernel's trace instances; what a histogram counted over
+               many generations; the collector's exit status
+store/         the collector's store; collect.log what it said
 """
 
 from __future__ import annotations
@@ -15,35 +16,59 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nas import Nas, Plan
-from topology import run
+from topology import POOL, run
 from watchers import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OUT = Path(os.environ["LAB_OUT"])
 STORE = Path("/lab/store")
 TRACING = Path("/sys/kernel/tracing")
 EVENT = "events/sunrpc/svc_stats_latency"
-PLAN = {
-    "201": Plan("2001", {31: "4.2"}),
-    "202": Plan("2002", {32: "3"}),
-    "203": Plan("2003", {33: "3"}),
-}
+#: The first server has threads for all of its clients' calls, the second one has not.
+EASY, FULL = "201", "202"
+PLAN = {EASY: Plan("1001", {21: "4.2", 22: "3", 23: "4.2"}), FULL: Plan("1002", {24: "4.2"})}
+#: What each client does, and how many at a time.
+LOADS = {21: ("read", 3), 22: ("read", 2), 23: ("write", 2), 24: ("read", 12)}
+LOAD_S, FILE_MIB = 30, 24
 CONFIG = """
 node = "nas"
 interval_s = 2
 [links]
 uplinks = ["eth0"]
 [sources]
-enabled = ["nfsd", "links", "disks", "inside", "latency", "threads"]
+enabled = ["nfsd", "links", "disks", "inside", "latency", "threads", "inflight"]
 budget_percent = 100
+[inflight]
+interval_ms = 100
+"""
+
+#: Random 16 KiB past the client's cache: $1 read or write, $2 how many at a time, $3 seconds, $4 the file.
+WORKER = """
+import mmap, os, random, sys, threading, time
+what, jobs, seconds, path = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+end = time.monotonic() + seconds
+def work():
+    fd, buffer = os.open(path, os.O_RDWR | os.O_DIRECT), mmap.mmap(-1, 16384)
+    blocks = os.fstat(fd).st_size // 16384
+    while time.monotonic() < end:
+        at = random.randrange(blocks) * 16384
+        if what == "read":
+            os.preadv(fd, [buffer], at)
+        else:
+            os.pwritev(fd, [buffer], at, os.RWF_SYNC)
+threads = [threading.Thread(target=work) for _ in range(jobs)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
 """
 
 
@@ -52,12 +77,28 @@ def say(what: str) -> None:
     print(f"{float(Path('/proc/uptime').read_text('utf-8').split()[0]):7.1f} s  {what}", flush=True)
 
 
-def cold_reads(count: int) -> str:
-    """A command that reads 16 KiB so often, each from another place of a file that nobody has in memory."""
-    return (
-        "fio --name=cold --filename=/mnt/data --rw=randread --bs=16k --direct=1 --size=3M --numjobs=2 "
-        f"--offset_increment=3M --number_ios={count // 2} --ioengine=psync --randrepeat=0 --minimal > /dev/null"
-    )
+def fill() -> None:
+    """Make a file for each client, on the NAS itself and out of its memory."""
+    for plan in PLAN.values():
+        for number in plan.mounts:
+            path = f"{POOL}/{plan.dataset}/private/{number}"
+            run("dd", "if=/dev/zero", f"of={path}", "bs=4M", f"count={FILE_MIB // 4}")
+    run("sync")
+    Path("/proc/sys/vm/drop_caches").write_text("3", "utf-8")
+
+
+def load(nas: Nas, seconds: float) -> None:
+    """Let every client do what it does for so long."""
+    worker = Path("/lab/worker.py")
+    worker.write_text(WORKER, "utf-8")
+    workers = {
+        number: nas.vps[number].spawn(f"python3 {worker} {what} {jobs} {seconds} /mnt/{number}")
+        for number, (what, jobs) in LOADS.items()
+    }
+    for number, process in workers.items():
+        said, _ = process.communicate(timeout=seconds + 60)
+        if process.returncode:
+            raise RuntimeError(f"vps{number}: {said}")
 
 
 def disk_read_bytes() -> int:
@@ -88,12 +129,12 @@ def generations(nas: Nas) -> dict[str, int]:
     def hits(counts: Iterable[tuple[int, int]]) -> int:
         return sum(calls for calls, _ in counts)
 
-    pid = nas.servers["203"].pid
-    server = Server("203", "epoch", pid, about={"netns": Path(f"/proc/{pid}/ns/net").stat().st_ino})
+    pid = nas.servers[EASY].pid
+    server = Server(EASY, "epoch", pid, about={"netns": Path(f"/proc/{pid}/ns/net").stat().st_ino})
     tallies = Tallies(Histogram("trial", "procedure", us=True), "trial")
-    before = nas.servers["203"].calls()
+    before = nas.servers[EASY].calls()
     tallies.read(now(), [server])
-    load = nas.vps[33].spawn("for i in $(seq 30); do touch /mnt/t$i; done; sync /mnt")
+    load = nas.vps[22].spawn("for i in $(seq 30); do touch /mnt/t$i; done; sync /mnt")
     counted = rounds = 0
     while load.poll() is None:
         counted += hits(tallies.renew(now())["epoch"].values())
@@ -102,70 +143,94 @@ def generations(nas: Nas) -> dict[str, int]:
     tally = tallies.tally("epoch")
     assert tally is not None
     counted += hits(tallies.of(tally).values())
-    after = nas.servers["203"].calls()
-    (OUT / "hist.txt").write_bytes((TRACING / "instances/trial" / EVENT / "hist").read_bytes())
+    after = nas.servers[EASY].calls()
     tallies.close()
     return {"rounds": rounds, "counted": counted, "calls": after - before}
+
+
+def outlived(nas: Nas, name: str) -> float:
+    """Restart a server; for how many seconds its namespace was still there after its end.
+
+    One end of a pair of interfaces goes into it: the other one is there as long as it is.
+    """
+    run("ip", "link", "add", "pin", "type", "veth", "peer", "name", "pinned", "netns", str(nas.servers[name].pid))
+    nas.servers[name].stop()
+    began = time.monotonic()
+    while Path("/sys/class/net/pin").exists():
+        if time.monotonic() - began > 30:
+            break
+        time.sleep(0.1)
+    found = time.monotonic() - began
+    nas.servers[name].start()
+    return found
+
+
+def trace_as_others_do() -> None:
+    """Have the kernel count the same event for somebody else, beside all instances and in another one."""
+    (TRACING / "instances/other").mkdir()
+    for where in ("", "instances/other"):
+        # without O_TRUNC, which would take triggers away
+        with os.fdopen(os.open(TRACING / where / EVENT / "trigger", os.O_WRONLY), "w") as trigger:
+            trigger.write("hist:keys=netns_ino")
+
+
+def instances() -> list[str]:
+    """The trace instances that there are."""
+    return sorted(path.name for path in (TRACING / "instances").iterdir())
+
+
+def play(nas: Nas, watch: Collector) -> dict[str, Any]:
+    """The loads, and the restart of one server; what the clients counted."""
+    watch.cycles(2)
+    during = instances()
+    say("the collector has its baseline")
+    before = disk_read_bytes()
+    load(nas, LOAD_S)
+    read, done = disk_read_bytes() - before, time.monotonic()
+    say("the load is over")
+    counted = {str(number): vps.operations() for number, vps in nas.vps.items()}
+    trial = generations(nas)
+    say(f"over {trial['rounds']} generations")
+    # threads are looked at every 30 s, and of those that end what they read since the last look is unknown
+    while time.monotonic() < done + 34:
+        watch.cycles(1)
+    nas.unmount(FULL)
+    outlived_s = outlived(nas, FULL)
+    say(f"{FULL} was restarted; its namespace outlived it by {outlived_s:.1f} s")
+    watch.cycles(4)
+    for name in PLAN:
+        if name != FULL:
+            nas.unmount(name)
+        nas.servers[name].stop()
+    return {
+        "clients": counted,
+        "outlived_s": outlived_s,
+        "disk_read_bytes": read,
+        "generations": trial,
+        "during": during,
+    }
 
 
 def main() -> int:
     """The whole run; exit status 0 when it went to its end, whatever the numbers are."""
     nas = Nas(PLAN)
     nas.start(*PLAN)
-    for server in nas.servers.values():
-        run("dd", "if=/dev/urandom", f"of={server.export.directory / 'data'}", "bs=1M", "count=6", "conv=fsync")
-    Path("/proc/sys/vm/drop_caches").write_text("3", "ascii")
-    say("the servers are up, their files on the disk")
-    (TRACING / "instances/other").mkdir()
-    for where in ("", "instances/other"):
-        # without O_TRUNC, as another tracer would
-        with os.fdopen(os.open(TRACING / where / EVENT / "trigger", os.O_WRONLY), "w") as trigger:
-            trigger.write("hist:keys=netns_ino")
+    say("the servers are up")
+    trace_as_others_do()
     theirs = foreign()
     watch = Collector(CONFIG, STORE)
-    watch.cycles(2)
-    nas.mount(*PLAN)
-    whole = "dd if=/mnt/data of=/dev/null bs=1M iflag=direct"
-    nas.vps[33].sh(whole)
-    say("203's file is in the server's memory")
-    watch.cycles(2)
-    during = sorted(path.name for path in (TRACING / "instances").iterdir())
-    before = disk_read_bytes()
-    jobs = [nas.vps[31].spawn(cold_reads(40)), nas.vps[32].spawn(cold_reads(40)), nas.vps[33].spawn(whole)]
-    for job in jobs:
-        said, _ = job.communicate(timeout=200)
-        if job.returncode:
-            raise RuntimeError(said)
-    read = disk_read_bytes() - before
-    say("cold reads are done")
-    done = time.monotonic()
-    operations = {name: nas.vps[number].operations() for name, plan in PLAN.items() for number in plan.mounts}
-    trial = generations(nas)
-    say(f"over {trial['rounds']} generations")
-    # threads are looked at every 30 s, and of those that end what they read since the last look is unknown
-    while time.monotonic() < done + 34:
-        watch.cycles(1)
-    nas.unmount("202")
-    nas.restart("202")
-    nas.mount("202")
-    nas.vps[32].sh("touch /mnt/again")
-    say("202 was restarted")
-    watch.cycles(2)
-    for name in PLAN:
-        nas.unmount(name)
-        nas.servers[name].stop()
-    watch.cycles(1)
-    status = watch.end()
-    truth = {
-        "operations": operations,
-        "disk_read_bytes": read,
-        "generations": trial,
-        "foreign": [theirs, foreign()],
-        "instances": {"during": during, "after": sorted(p.name for p in (TRACING / "instances").iterdir())},
-        "collector_status": status,
-        "kernel": os.uname().release,
-    }
-    (OUT / "truth.json").write_text(json.dumps(truth, indent=1), "utf-8")
+    try:
+        fill()
+        nas.mount(*PLAN)
+        say("everything is mounted")
+        truth = play(nas, watch)
+    finally:
+        status = watch.end()
+    say("the collector ended")
+    addresses = {str(number): vps.address for number, vps in nas.vps.items()}
+    truth |= {"collector_status": status, "kernel": os.uname().release, "addresses": addresses}
+    truth |= {"foreign": [theirs, foreign()], "after": instances()}
+    (OUT / "inside.json").write_text(json.dumps(truth, indent=1), "utf-8")
     shutil.copytree(STORE, OUT / "store")
     return 0
 

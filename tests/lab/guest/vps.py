@@ -120,8 +120,8 @@ class Vps(Keeper):
         return self._unmounted + Moved.parse(entry.split("\ndevice ")[0])
 
     def operations(self) -> dict[str, dict[str, int]]:
-        """By operation, how often the mount asked for it and the ms of its round trips, as mountstats has it."""
+        """By operation, how often the mount asked for it, and the ms from sending calls to their answers."""
         text = Path(f"/proc/{self.pid}/mountstats").read_text("utf-8")
         entry = text[text.index(" mounted on /mnt ") :].split("\ndevice ")[0]
         lines = re.findall(r"^\s+([A-Z_0-9]+): (\d+) \d+ \d+ \d+ \d+ \d+ (\d+)", entry, re.MULTILINE)
-        return {name: {"calls": int(calls), "rtt_ms": int(rtt)} for name, calls, rtt in lines if int(calls)}
+        return {name.lower(): {"calls": int(calls), "rtt_ms": int(rtt)} for name, calls, rtt in lines if int(calls)}
