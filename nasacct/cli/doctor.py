@@ -44,7 +44,7 @@ def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False, 
         findings = list(examine(settings, machine))
     finally:
         machine.close()
-    findings += [*_compared(settings), *_costs(settings)]
+    findings += [*_compared(settings), *_answered(settings), *_costs(settings)]
     if shape is Form.JSON:
         print(in_json([dataclasses.asdict(finding) for finding in findings]))
     elif shape is Form.CSV:
@@ -88,6 +88,28 @@ def _compared(settings: "Config") -> "list[Finding]":
         total = in_bytes(sum(one.unseen for one in unseen))
         told += f"; {total} were read or written by none of them, of {_some([one.server for one in unseen])}"
     return [Finding("store", "clients' bytes", "note" if unseen else "ok", told)]
+
+
+def _answered(settings: "Config") -> "list[Finding]":
+    """How many of the calls that nfsd counted were added up inside it, where that is collected."""
+    from nasacct.collect.finding import Finding
+
+    try:
+        from nasacct.reports.answered import answered
+        from nasacct.store.warehouse import Warehouse
+
+        found = answered(Warehouse(settings.root))
+    except NasacctError:
+        return []
+    sure = [one for one in found if not one.unknown]
+    counted, inside = (sum(getattr(one, name) or 0 for one in sure) for name in ("counted", "inside"))
+    if not counted:
+        return []
+    told = f"in the last hour {100 * inside / counted:.4g} % of the calls that nfsd counted were added up inside it"
+    left = [one.server for one in found if one.unknown]
+    if left:
+        told += f"; of {_some(left)} that is unknown"
+    return [Finding("store", "inside of nfsd", "note" if left else "ok", told)]
 
 
 def _costs(settings: "Config") -> "list[Finding]":

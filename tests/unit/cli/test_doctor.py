@@ -81,3 +81,21 @@ def test_people_get_lines_of_80_columns(nasacct, tmp_path):
     assert max(map(len, lines)) <= 80 + len(str(tmp_path))
     assert lines[0] == "Sources"
     assert lines[-1] == "all is well" or lines[-1].endswith(" missing")
+
+
+def test_doctor_says_how_many_calls_were_added_up_inside_nfsd_and_what_reading_costs(nasacct, tmp_path):
+    """A hundredth is missing inside; two sources took 5 ms of CPU each 10 s."""
+    series.write(
+        """
+        nfsd   server=a rc_nocache 0+100x60
+        inside server=a read_calls 0+99x60
+        cost nfsd 4000+0x60
+        cost inside 1000+0x60
+        """,
+        tmp_path,
+    )
+    (tmp_path / "store.json").write_text('{"nasacct_store": 1}')
+    found = findings(nasacct("doctor", "--json", "--root", tmp_path, NASACCT_NODE="nas1"))
+    assert "99 % of the calls that nfsd counted" in found["store", "inside of nfsd"]["found"]
+    cost = found["store", "cost of reading"]["found"]
+    assert "5 CPU-ms each 10 s, 0.1 % of a processor: nfsd 4, inside 1" in cost
