@@ -78,9 +78,9 @@ def test_latency_has_every_call_in_some_bucket(told, server):
 
 
 def test_slow_calls_are_in_the_buckets_of_slow_calls(truth, told):
-    """All of one server that waited for the disk are above 16 ms."""
+    """Those of one server that waited for the disk are above 16 ms; a few find in memory what was read before."""
     slow = sum(told["latency"][FULL][f"calls_{i:02}"] for i in range(15, 24))
-    assert slow >= 0.95 * truth["clients"]["24"]["read_plus"]["calls"]
+    assert slow >= 0.8 * truth["clients"]["24"]["read_plus"]["calls"]
 
 
 def test_what_the_threads_read_is_what_the_disk_read(truth, told):

@@ -37,7 +37,7 @@ EASY, FULL = "201", "202"
 PLAN = {EASY: Plan("1001", {21: "4.2", 22: "3", 23: "4.2"}), FULL: Plan("1002", {24: "4.2"})}
 #: What each client does, and how many at a time.
 LOADS = {21: ("read", 3), 22: ("read", 2), 23: ("write", 2), 24: ("read", 12)}
-LOAD_S, FILE_MIB = 30, 24
+LOAD_S, FILE_MIB = 20, 24
 CONFIG = """
 node = "nas"
 interval_s = 2
