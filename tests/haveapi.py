@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 NAMES = {
     "users": "user",
     "vpses": "vps",
+    "nodes": "node",
+    "networks": "network",
     "network_interfaces": "network_interface",
     "ip_addresses": "ip_address",
     "exports": "export",

@@ -41,7 +41,7 @@ EXAMPLES = {
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, IO, TEMPORARY, PERMISSION, CONFIG)
 #: What may be known of a thing, in the order in which it is told.
-_NAMES = ("name", "dataset", "server", "node", "vps", "member", "into")
+_NAMES = ("name", "dataset", "dataset_id", "snapshot", "server", "address", "node", "vps", "member", "into")
 #: For how long what is missing is looked for.
 _RECENT = timedelta(days=30)
 #: More than the inventory of ten thousand members.
@@ -180,8 +180,10 @@ def _missing(root: Path, since: datetime, shape: Form) -> None:
 
 def _words(row: dict[str, Any]) -> str:
     """What a thing is, for people."""
-    said = ", ".join(f"{name} {row[name]}" for name in _NAMES if row[name] is not None)
-    return said or ("shared" if row["kind"] == "address" else "-")
+    said = [f"{name.replace('_', ' ')} {row[name]}" for name in _NAMES if row[name] is not None]
+    if row["kind"] == "address" and row["vps"] is None:
+        said.insert(0, "shared")
+    return ", ".join(said) or "-"
 
 
 def _rows(known: "Inventory", asked: list[str], moment: int | None) -> list[dict[str, Any]]:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from nasacct.store.inventory import Inventory, Kind, Properties
 
-#: Who tells what is told from here.
-BY = "vpsadmin"
+#: Who tells what is told from here, and what it calls the addresses of exports' servers.
+BY, EXPORTS = "vpsadmin", "exports"
 #: Rows of a page; how long an answer may take; how often a page is asked for, and how long to wait in between.
 _PAGE, _TIMEOUT_S, _TRIES, _PAUSE_S = 500, 30.0, 3, 2.0
 #: More than any page has.
@@ -147,17 +147,22 @@ def seen(api: Api) -> dict[tuple[Kind, str], Seen]:
         for row in api.every("users", "user"):
             found["member", str(row["id"])] = Seen(_said(name=row.get("login")))
         for row in api.every("vpses", "vps"):
-            said = _said(name=row.get("hostname"), member=_id(row, "user"))
+            said = _said(name=row.get("hostname"), member=_id(row, "user"), node=_node(row.get("node")))
             found["vps", str(row["id"])] = Seen(said, _us(row.get("created_at")))
         vpses = {row["id"]: _id(row, "vps") for row in api.every("network_interfaces", "network_interface")}
+        for row in api.every("nodes", "node"):
+            if row.get("ip_addr"):
+                found["address", network(row["ip_addr"])] = Seen(_said(name=_node(row)))
+        for row in api.every("networks", "network"):
+            if row.get("purpose") == "export":
+                # servers' own addresses: nobody's but where a longer prefix is a VPS's
+                found["address", network(f"{row['address']}/{row['prefix']}")] = Seen({"name": EXPORTS})
         for row in api.every("ip_addresses", "ip_address"):
             vps = vpses.get((row.get("network_interface") or {}).get("id"))
             if vps is not None:
                 found["address", network(f"{row['addr']}/{row['prefix']}")] = Seen({"vps": vps})
         for row in api.every("exports", "export"):
-            name, dataset = str(row["id"]), (row.get("dataset") or {}).get("name")
-            said = _said(server=name, dataset=dataset, member=_id(row, "user"))
-            found["export", name] = Seen(said, _us(row.get("created_at")))
+            found["export", str(row["id"])] = Seen(_export(row), _us(row.get("created_at")))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise NasacctError(f"{api.url} answers with a row that is none ({error!r}); nothing was told", DATA) from None
     return found
@@ -183,6 +188,24 @@ def statements(before: Inventory, now_seen: dict[tuple[Kind, str], Seen], now: d
             if there and (kind, name) not in now_seen and before.told_by(kind, name, at) == BY:
                 found.append(Statement(kind, name, at, None, told, BY))
     return found
+
+
+def _export(row: dict[str, Any]) -> Properties:
+    """What an export is; its server has its id for a name."""
+    dataset, snapshot, address = (row.get(name) or {} for name in ("dataset", "snapshot", "host_ip_address"))
+    return _said(
+        server=row["id"],
+        dataset=dataset.get("name"),
+        dataset_id=dataset.get("id"),
+        snapshot=snapshot.get("created_at", snapshot.get("id")),
+        address=address.get("addr"),
+        member=_id(row, "user"),
+    )
+
+
+def _node(row: dict[str, Any] | None) -> str | None:
+    """What people call a node."""
+    return None if row is None else row.get("domain_name") or row.get("name") or str(row["id"])
 
 
 def _said(**properties: Any) -> Properties:

@@ -8,9 +8,10 @@ First `{"nasacct_inventory": 1}`, then a line for each statement, in the order i
      "is": {"server": "123", "dataset": "1001/photos", "member": "1001"}, "sum": "1f0c2a77"}
 
 From `at` on (null: as long as anybody can ask) the thing `is` that, or is no more (null). Of two statements about the
-same moment the one told later holds, so a mistake is mended by telling it right. The sum is the first 8 hexadecimal
-digits of the sha256 of the rest of the line, with its keys in order and without blanks, so that no bit which flips
-makes one member another.
+same moment the one told later holds, so a mistake is mended by telling it right. What somebody tells by hand holds from
+its moment on, whatever others tell of that moment or a later one, until somebody tells it otherwise. The sum is the
+first 8 hexadecimal digits of the sha256 of the rest of the line, with its keys in order and without blanks, so that no
+bit which flips makes one member another.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ Kind = Literal["member", "vps", "address", "export"]
 #: What is known of a thing: the names of its properties, of which each may be missing.
 PROPERTIES: dict[Kind, tuple[str, ...]] = {
     "member": ("name", "into"),
-    "vps": ("name", "member"),
-    "address": ("vps",),
-    "export": ("server", "node", "dataset", "member"),
+    "vps": ("name", "member", "node"),
+    "address": ("vps", "name"),
+    "export": ("server", "node", "dataset", "dataset_id", "snapshot", "address", "member"),
 }
 #: The properties that say whose a thing is, and what of it: when one changes, usage changes hands.
 _OWNER: dict[Kind, tuple[str, ...]] = {"vps": ("member",), "address": ("vps",), "export": ("member", "server", "node")}
@@ -122,10 +123,19 @@ class Inventory:
         self.statements = tuple(statements)
         self._things: dict[Kind, dict[str, list[Interval]]] = {kind: {} for kind in PROPERTIES}
         #: What was told last of each thing and moment.
-        self.said = {statement.about: statement for statement in self.statements}
+        self.said: dict[tuple[Kind, str, int], Statement] = {}
+        by_hand: dict[tuple[Kind, str], int] = {}
+        for statement in self.statements:
+            known = self.said.get(statement.about)
+            if known is None or statement.by == BY_HAND or known.by != BY_HAND:
+                self.said[statement.about] = statement
+            if statement.by == BY_HAND:
+                thing = statement.kind, statement.id
+                by_hand[thing] = min(statement.at, by_hand.get(thing, statement.at))
         self._of: dict[tuple[Kind, str], dict[int, Statement]] = {}
         for (kind, name, at), statement in self.said.items():
-            self._of.setdefault((kind, name), {})[at] = statement
+            if statement.by == BY_HAND or at < by_hand.get((kind, name), EVER[1]):
+                self._of.setdefault((kind, name), {})[at] = statement
         for (kind, name), told in self._of.items():
             intervals = list(_intervals({at: statement.properties for at, statement in told.items()}))
             if intervals:

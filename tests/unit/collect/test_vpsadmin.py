@@ -26,7 +26,13 @@ def some():
     api.rows["users"] = [{"id": 1001, "login": "first"}, {"id": 1002, "login": "second"}]
     owners = {21: 1001, 22: 1001, 31: 1002}
     api.rows["vpses"] = [
-        {"id": n, "hostname": f"vps{n}", "user": {"id": owner, "login": "x"}, "created_at": MADE}
+        {
+            "id": n,
+            "hostname": f"vps{n}",
+            "user": {"id": owner, "login": "x"},
+            "node": {"id": 7, "domain_name": "node7.prg"},
+            "created_at": MADE,
+        }
         for n, owner in owners.items()
     ]
     api.rows["network_interfaces"] = [{"id": 100 + n, "vps": {"id": n}, "name": "eth0"} for n in owners]
@@ -37,15 +43,33 @@ def some():
         {"id": 99, "addr": "192.0.2.99", "prefix": 32, "network_interface": None},
         {"id": 121, "addr": "2001:db8:0:21::", "prefix": 64, "network_interface": {"id": 121}},
     ]
+    api.rows["nodes"] = [
+        {"id": 7, "name": "node7", "domain_name": "node7.prg", "ip_addr": "198.51.100.7"},
+        {"id": 8, "name": "node8", "domain_name": None, "ip_addr": None},
+    ]
+    api.rows["networks"] = [
+        {"id": 1, "address": "192.0.2.0", "prefix": 24, "purpose": "vps"},
+        {"id": 2, "address": "203.0.113.0", "prefix": 24, "purpose": "export"},
+    ]
     api.rows["exports"] = [
         {
             "id": 123,
             "user": {"id": 1001},
             "dataset": {"id": 5, "name": "1001/photos"},
             "snapshot": None,
+            "host_ip_address": {"id": 9, "addr": "203.0.113.10"},
             "path": "/export/1001/photos",
             "created_at": MADE,
-        }
+        },
+        {
+            "id": 124,
+            "user": {"id": 1001},
+            "dataset": {"id": 5, "name": "1001/photos"},
+            "snapshot": {"id": 77, "created_at": MADE},
+            "host_ip_address": None,
+            "path": f"/export/1001/photos-{MADE}",
+            "created_at": MADE,
+        },
     ]
     return api
 
@@ -79,11 +103,15 @@ def test_all_pages_are_read(api, client):
     """Everything is there from when it was made on, and addresses are their VPSes'."""
     found = synced(Inventory(), client)
     made = us(datetime.fromisoformat(MADE))
+    of_both = {"dataset": "1001/photos", "dataset_id": "5", "member": "1001"}
     assert found.things("export") == {
-        "123": [(made, EVER[1], {"server": "123", "dataset": "1001/photos", "member": "1001"})]
+        "123": [(made, EVER[1], {"server": "123", "address": "203.0.113.10"} | of_both)],
+        "124": [(made, EVER[1], {"server": "124", "snapshot": MADE} | of_both)],
     }
-    assert found.things("vps")["31"] == [(made, EVER[1], {"name": "vps31", "member": "1002"})]
-    assert {name: i[0].properties["vps"] for name, i in found.things("address").items()} == {
+    assert found.things("vps")["31"] == [(made, EVER[1], {"name": "vps31", "member": "1002", "node": "node7.prg"})]
+    assert {
+        name: i[0].properties["vps"] for name, i in found.things("address").items() if "vps" in i[0].properties
+    } == {
         "192.0.2.21/32": "21",
         "192.0.2.22/32": "22",
         "192.0.2.31/32": "31",
@@ -91,6 +119,23 @@ def test_all_pages_are_read(api, client):
     }
     assert found.things("member")["1002"] == [(*EVER, {"name": "second"})]
     assert len([path for path in api.asked if "/ip_addresses" in path]) == 4
+
+
+def test_addresses_of_hypervisors_and_of_servers_are_nobodys(client):
+    """They are known, and by a name; a network that is not exports' says nothing of who is in it."""
+    found = synced(Inventory(), client).things("address")
+    shared = {name: i[0].properties for name, i in found.items() if "vps" not in i[0].properties}
+    assert shared == {"198.51.100.7/32": {"name": "node7.prg"}, "203.0.113.0/24": {"name": "exports"}}
+
+
+def test_a_vps_that_moves_to_another_node_changes_no_hands(api, client):
+    """It is told where it is from now on."""
+    once = synced(Inventory(), client)
+    later = NOW + timedelta(hours=1)
+    api.rows["vpses"][0]["node"] = {"id": 8, "domain_name": None, "name": "node8"}
+    twice = synced(once, client, later)
+    assert [i.properties["node"] for i in twice.things("vps")["21"]] == ["node7.prg", "node8"]
+    assert twice.hands() == once.hands()
 
 
 def test_nothing_new_tells_nothing(client):
@@ -169,7 +214,7 @@ def test_the_token_is_given_to_nobody_else(api, client):
 def test_half_an_answer_is_none(api, client):
     """The last page fails: what came before is not told."""
     once = synced(Inventory(), client)
-    api.rows["exports"].append({"id": 124, "user": "nobody"})
+    api.rows["exports"].append({"id": 125, "user": "nobody"})
     with pytest.raises(NasacctError, match="answers with a row that is none"):
         synced(once, client)
 

@@ -1,6 +1,7 @@
 """Usage by VPS: what its addresses moved while they were its own, and what is nobody's stays in the sums."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -69,6 +70,36 @@ def test_an_address_that_moves_is_each_ones_part(store):
         None: 20_000,
     }
     assert {row["quality"] for vps, row in found.items() if vps} == {"exact"}
+
+
+PREFIXES = ["192.0.2.1/32", "192.0.2.0/31", "192.0.2.0/30", "192.0.2.0/24", "0.0.0.0/0", "2001:db8::3/128", "::/0"]
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory):
+    """A store of which only the inventory is written anew."""
+    where = tmp_path_factory.mktemp("prefixes")
+    recorded(where)
+    return where
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+@given(whose=st.dictionaries(st.sampled_from(PREFIXES), st.sampled_from(["1", "2", "", None])), order=st.randoms())
+def test_the_longest_prefix_counts(some, whose, order):
+    """Of those that are somebody's or shared, in whichever order they were told; the shorter ones say nothing."""
+    (some / inventory.FILE).unlink(missing_ok=True)
+    statements = [address(prefix, vps) for prefix, vps in whose.items()]
+    order.shuffle(statements)
+    inventory.tell(some, statements)
+    expected = {}
+    for nth, client in enumerate(ADDRESSES.values(), 1):
+        inside = [p for p, vps in whose.items() if vps is not None and ip_address(client) in ip_network(p)]
+        longest = max(inside, key=lambda p: ip_network(p).prefixlen, default=None)
+        owner = client if longest is None else f"vps {whose[longest]}" if whose[longest] else "shared"
+        expected[owner] = expected.get(owner, 0) + 20_000 * nth
+    found = told(some)
+    del found[None]
+    assert found == expected
 
 
 MOMENTS = st.floats(-20, CYCLES * 10 + 20)

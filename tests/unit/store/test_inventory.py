@@ -1,6 +1,7 @@
 """The inventory: at every moment it says what was told last of it, and nothing that was told is lost."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -55,6 +56,20 @@ def test_what_stays_hides_nothing_that_changes_hands_at_the_same_moment(told):
     both = Inventory(export(at, member, name) for name, at, member in told)
     each = [Inventory(export(at, member, name) for n, at, member in told if n == name) for name in "ab"]
     assert both.hands() == each[0].hands() | each[1].hands()
+
+
+@given(told=st.lists(st.tuples(MOMENTS, st.sampled_from(["1001", "1002", None]), st.booleans()), max_size=8))
+def test_what_is_told_by_hand_holds_from_its_moment_on(told):
+    """Whatever others tell, and in whichever order: they are heard of what was before."""
+    found = Inventory(replace(export(at, member), by="hand" if hand else "vpsadmin") for at, member, hand in told)
+    since = min((at for at, _, hand in told if hand), default=EVER[1])
+    alone = [
+        Inventory(export(at, member) for at, member, hand in told if which(hand, at))
+        for which in (lambda hand, _: hand, lambda hand, at: not hand and at < since)
+    ]
+    for moment in range(BEGAN - 1, BEGAN + 22):
+        of = alone[moment < since]
+        assert found.at("export", "123", moment) == of.at("export", "123", moment)
 
 
 @given(told=TOLD, seed=st.integers(0, 99))
@@ -119,7 +134,7 @@ def test_a_damaged_line_is_refused_with_a_sentence(store):
     ("statement", "why"),
     [
         (Statement("house", "1", BEGAN, {}, 1), "'house' is none of member, vps, address, export"),
-        (Statement("vps", "1", BEGAN, {"owner": "1"}, 1), "vps 1 has no 'owner', but name, member"),
+        (Statement("vps", "1", BEGAN, {"owner": "1"}, 1), "vps 1 has no 'owner', but name, member, node"),
     ],
 )
 def test_what_an_inventory_does_not_know_is_refused(store, statement, why):
