@@ -41,7 +41,7 @@ EXAMPLES = {
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, IO, TEMPORARY, PERMISSION, CONFIG)
 #: What may be known of a thing, in the order in which it is told.
-_NAMES = ("name", "dataset", "dataset_id", "snapshot", "server", "address", "node", "vps", "member", "into")
+_NAMES = ("name", "dataset", "dataset_id", "snapshot", "pool", "server", "address", "node", "vps", "member", "into")
 #: For how long what is missing is looked for.
 _RECENT = timedelta(days=30)
 #: More than the inventory of ten thousand members.

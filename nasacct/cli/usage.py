@@ -8,6 +8,7 @@ import typer
 
 from nasacct.cli.answer import UNKNOWN, Column, Form, form, show
 from nasacct.cli.freshness import freshness
+from nasacct.cli.naming import named, whose
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, Until, configured, moment
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
 from nasacct.store.root import existing
@@ -48,6 +49,8 @@ class By(Enum):
 
 #: What stands for None in the column of what a row is about.
 _NOBODY = {By.client: "not per client", By.vps: "not per client", By.export: "none known", By.member: "nobody known"}
+#: By what is told whose a client is.
+_OF_CLIENTS = (By.client, By.vps)
 
 
 def usage(
@@ -73,8 +76,9 @@ def usage(
 
     READ and WRITTEN are the files' bytes, as the NFS server counts them; RECEIVED and SENT are all bytes on its link.
     Of a client they are the payload of its TCP connections; `not per client` is what the links moved besides: headers,
-    other protocols, connections that nobody saw. Of an export it is what servers moved while they showed it, of a
-    member that of their exports, of a VPS what its addresses moved, as the inventory says.
+    other protocols, connections that nobody saw. Of an export it is what servers moved while they showed it, itself or
+    a snapshot of it, on whichever nodes; of a member that of their exports; of a VPS what its addresses moved, as the
+    inventory says. OWNER is the member of the export, CONSUMER the member of the VPS that used it.
     `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
 
     With --explain: what each life of a counter grew by, from which reading to which one. NOTE says born: it was counted
@@ -96,10 +100,13 @@ def usage(
     from nasacct.reports.usage_rows import usage as ask
 
     rows = ask(settings.root, by.value, first, last, step, zone, server, settings.store.ring_dir)
-    if by is By.export and shape is Form.TABLE:
-        rows = [row | {"export": _title(row)} for row in rows]
     columns = [Column(by.value, by.value.upper(), absent=_NOBODY.get(by, UNKNOWN))]
-    if by is not By.node and len({row["node"] for row in rows}) > 1:
+    if shape is Form.TABLE:
+        columns += whose(rows, by.value)
+        rows_shown: Sequence[Row] = [named(row, by.value) for row in rows]
+    else:
+        rows_shown = rows
+    if by is not By.node and len(rows.reached) > 1:
         columns.insert(0, Column("node", "NODE"))
     if step:
         columns.insert(0, _from(rows, zone))
@@ -110,19 +117,14 @@ def usage(
         Column("sent_bytes", "SENT", in_bytes, bounded=True),
         Column("calls", "CALLS", in_count, bounded=True),
     ]
-    columns += measures[2:4] if by in (By.client, By.vps) else measures
+    columns += measures[2:4] if by in _OF_CLIENTS else measures
     mend = "leave --since and --until out" if since or until else "`nasacct doctor` says what it finds"
     heading = f"no {by.value} was read in that time; {mend}"
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
-    if by in (By.client, By.vps) and rows and not any(row[by.value] for row in rows):
+    if by in _OF_CLIENTS and rows and not any(row["kind"] for row in rows):
         heading += "; no client was read in that time: `clients` must be named in sources.enabled"
-    show(rows, columns, shape, heading, freshness(settings.root, {row["node"]: row["as_of"] for row in rows}, zone))
-
-
-def _title(row: "Row") -> str | None:
-    """What people call an export: its dataset, and its id."""
-    return f"{row['dataset']} ({row['export']})" if row["dataset"] else row["export"]
+    show(rows_shown, columns, shape, heading, freshness(settings.root, rows.reached, zone))
 
 
 def _explain(

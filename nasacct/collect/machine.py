@@ -48,6 +48,12 @@ class Server:
     exports: tuple[Export, ...] = ()
     about: dict[str, str | int | None] = field(default_factory=dict, compare=False, hash=False)
 
+    @property
+    def shown(self) -> dict[str, str]:
+        """The directory that it shows (`dir`) and under which path (`as`), whoever may see it; nothing of several."""
+        shown = {(export.directory, export.path) for export in self.exports}
+        return dict(zip(("dir", "as"), shown.pop(), strict=True)) if len(shown) == 1 else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from nasacct.collect.machine import Listing, Machine, Server
+    from nasacct.collect.machine import Export, Listing, Machine, Server
 
 __all__ = ["Nfsd", "NfsdCounters", "as_json", "parse"]
 
@@ -43,10 +43,14 @@ HOST_NOTE = "nfsd counts the whole host here: stored for the node, not for serve
 
 @dataclass(slots=True, eq=False)
 class _Slot:
-    """One subject, the bytes last read of it, and what they gave: `place` is its row in the source's table."""
+    """One subject, the bytes last read of it, and what they gave: `place` is its row in the source's table.
+
+    `exports` are the server's as its subject tells.
+    """
 
     subject: Subject
     place: int
+    exports: tuple[Export, ...] = ()
     own: bytes = b""
     unknown: int = 0
     broken: str = ""
@@ -143,6 +147,9 @@ class Nfsd:
             if server.epoch in self._ended:
                 continue
             slot = self._slots.get(server.epoch) or self._open(machine, server)
+            if slot.exports is not server.exports:
+                # the next journal file's head tells it
+                slot.subject.about, slot.exports = {**slot.subject.about, **server.shown}, server.exports
             listed.append(slot.subject)
             text = cycle.texts.get(server.epoch)
             if text is None:
@@ -185,9 +192,9 @@ class Nfsd:
             {"server": server.name},
             server.epoch,
             bits32=frozenset() if self.semantics.of("rc") == "server" else narrow_nfsd(machine.kernel),
-            about={**{key: value for key, value in about.items() if value is not None}, **server.about},
+            about={**{key: value for key, value in about.items() if value is not None}, **server.shown, **server.about},
         )
-        slot = self._slots[server.epoch] = _Slot(subject, self._place())
+        slot = self._slots[server.epoch] = _Slot(subject, self._place(), server.exports)
         return slot
 
     def _place(self) -> int:

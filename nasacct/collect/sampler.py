@@ -55,9 +55,10 @@ class _Runner:
 class Sampler:
     """Turns the machine into frames.
 
-    `standing` is what stood when the last run ended (empty on a new store); it is only read, here. `build` makes the
-    sources, given the function by which they have new subjects admitted. `deadline_s` is how long one source may
-    keep a cycle waiting, `share` how much of a processor one may take that the others can do without.
+    `standing` is what stood when the last run ended (empty on a new store); of it only the texts of subjects' `about`
+    are changed here. `build` makes the sources, given the function by which they have new subjects admitted.
+    `deadline_s` is how long one source may keep a cycle waiting, `share` how much of a processor one may take that the
+    others can do without.
     """
 
     def __init__(
@@ -99,6 +100,9 @@ class Sampler:
             carried = self._carried.pop(subject.identity, None)
             if carried is not None:
                 subject.sid, subject.after, subject.since_boot = carried.sid, carried.after, carried.since_boot
+                # texts for people may be others now: the next head of a journal file has them
+                texts = {name: text for name, text in subject.about.items() if isinstance(text, str)}
+                carried.about = {**carried.about, **texts}
                 self._runner(subject.source).live[subject.sid] = subject
                 return subject.sid
             subject.sid = self._next_sid

@@ -1,8 +1,8 @@
 """Breakdowns: by what usage is told, which measures that has, and of which views they are.
 
-By client, a node has a row without one, for what its servers' links moved besides the payload of clients: headers,
-other protocols, and connections that nobody saw. While some may have been, each of a server's clients may have moved
-more, but never more than the server's link did beside the others.
+By client, there is a row for each server of a client, and a node has one without, for what its servers' links moved
+besides the payload of clients: headers, other protocols, and connections that nobody saw. While some may have been, each
+of a server's clients may have moved more, but never more than the server's link did beside the others.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 By = Literal["server", "node", "epoch", "client"]
 #: What is asked of which view.
 MEASURES = {"nfsd": ("read_bytes", "written_bytes", "calls"), "links": ("received_bytes", "sent_bytes")}
+#: What stands in `who` between a server and its client, whose id has none.
+_BETWEEN = "\0"
 _OF_CLIENTS = {"clients": ("received_bytes", "sent_bytes"), "links": ("received_bytes", "sent_bytes")}
 #: The measures as they are told.
 ORDER = ("read_bytes", "written_bytes", "received_bytes", "sent_bytes", "calls")
@@ -66,8 +68,19 @@ def cut(by: By, divided: Steps) -> str:
     return question("usage_cut", parts=divided.placed("parts"), **filled)
 
 
+def pair(who: str) -> tuple[str, str]:
+    """The server and the client of a row by client."""
+    server, _, client = who.rpartition(_BETWEEN)
+    return server, client
+
+
+def server(who: str) -> str:
+    """The server of a row by server or by client."""
+    return who.rpartition(_BETWEEN)[0] or who
+
+
 def by_client(sums: pa.Table, measures: Sequence[str]) -> pa.Table:
-    """The sums of `sums.added` by server and client as sums by client (`who`), and of what is no client's ('').
+    """The sums of `sums.added` by server and client with both in `who` (`pair`), and of what is no client's ('').
 
     What is certain of the latter is, of each server, what its link moved at least, less what clients moved at most; and
     what is possible, the opposite. A server whose link is not known has no part in it. The client '' of `sums` is what
@@ -85,7 +98,9 @@ def by_client(sums: pa.Table, measures: Sequence[str]) -> pa.Table:
     each = clients.filter(pc.invert(anybodys))
     for there, suffix in ((of_server, "_of_all"), (doubts, "_in_doubt"), (links, "_of_link")):
         each = each.join(there, list(_STEP), right_suffix=suffix)
-    bounded = _bounded(each, measures).drop_columns(["who"]).rename_columns({"client": "who"})
+    bounded = _bounded(each, measures)
+    both: Any = pc.binary_join_element_wise(column(bounded, "who"), column(bounded, "client"), _BETWEEN)
+    bounded = bounded.set_column(bounded.column_names.index("who"), "who", both)
     found = _summed(bounded, ("node", "who", "lo"), names)
     return pa.concat_tables([found, rest.select(found.column_names).cast(found.schema)])
 

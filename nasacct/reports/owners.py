@@ -1,24 +1,31 @@
-"""Owners: whose something was at each moment, by what the inventory says."""
+"""Owners: whose something was at each moment, by what the inventory says.
+
+The *owner* of what was moved is the member of the export, the *consumer* the member of the VPS that moved it.
+"""
 
 from __future__ import annotations
 
+import json
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from nasacct.reports.breakdown import pair
+from nasacct.reports.exports import Exports, Folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nasacct.store.inventory import Inventory
 
-#: What an address is that is nobody's, as a hypervisor's own.
-SHARED = "shared"
+#: What an address is: a VPS's, nobody's as a hypervisor's own, or one that nobody is known of.
+VPS, SHARED, ADDRESS = "vps", "shared", "address"
 
 
 class Owners(Protocol):
-    """Tells whose a node's server or client is."""
+    """Tells whose a node's server, or what a client moved, is."""
 
     def of(self, node: str, who: str, moment: int) -> str:
-        """Its owner at a moment (µs of UTC), as the answer names it."""
+        """Its owner at a moment (µs of UTC), as a key of the answer; '' where nobody is known."""
         ...
 
     def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
@@ -26,63 +33,76 @@ class Owners(Protocol):
         ...
 
 
-class Exports:
-    """The exports that servers showed, or the members whose those were; '' where nothing is known.
+class ByMember:
+    """The members whose exports servers showed; of a member that was merged into another one, that one."""
 
-    Of a member that was merged into another one, that one.
-    """
-
-    def __init__(self, known: Inventory, *, members: bool = False) -> None:
-        self._known, self._members = known, members
-        self._merges = known.merges() if members else set[int]()
-        self._spans: dict[str, list[tuple[int, int, str | None, str]]] = {}
-        for name, intervals in known.things("export").items():
-            for since, until, said in intervals:
-                span = since, until, said.get("node"), said.get("member", "") if members else name
-                self._spans.setdefault(said.get("server", ""), []).append(span)
+    def __init__(self, known: Inventory) -> None:
+        self._exports, self._merges = Exports(known), known.merges()
 
     def of(self, node: str, who: str, moment: int) -> str:
-        """See `Owners.of`; of several exports the latest counts."""
-        there = [s for s in self._spans.get(who, ()) if s[0] <= moment < s[1] and s[2] in (None, node)]
-        found = max(there, key=lambda s: s[0])[3] if there else ""
-        return self._known.member(found, moment) if found and self._members else found
+        """See `Owners.of`."""
+        return self._exports.member(node, who, moment)
 
     def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
         """See `Owners.changes`."""
-        edges = {at for s in self._spans.get(who, ()) for at in s[:2]} | self._merges
-        return _changed(self, node, who, (at for at in edges if lo < at < hi))
+        return _changed(self, (node, who), (lo, hi), self._exports.edges(node, who) | self._merges)
 
 
-class Vpses:
-    """The VPSes of clients: `vps N`, SHARED, the address of one that nobody is known of; '' of what is no client's.
+class ByExport:
+    """The exports that servers showed, as people follow them (`exports.Folded`), by their keys."""
 
-    `addresses` are those of each node by their ids. Of prefixes the longest counts.
-    """
+    def __init__(self, known: Inventory) -> None:
+        self._exports = Exports(known)
+        self.folded = Folded(self._exports)
 
-    def __init__(self, known: Inventory, addresses: Mapping[str, Mapping[str, str]]) -> None:
-        self._addresses = addresses
+    def of(self, node: str, who: str, moment: int) -> str:
+        """See `Owners.of`."""
+        shown = self._exports.at(node, who, moment)
+        return self.folded.key(shown) if shown else ""
+
+    def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
+        """See `Owners.changes`."""
+        return _changed(self, (node, who), (lo, hi), self._exports.edges(node, who))
+
+
+class Whose(NamedTuple):
+    """Whose an address is: its `kind` (VPS, SHARED, ADDRESS), the VPS, and the VPS's member as far as known."""
+
+    kind: str
+    vps: str | None = None
+    consumer: str | None = None
+
+
+class Addresses:
+    """Tells whose an address is: of prefixes that somebody is known of then, the longest counts."""
+
+    def __init__(self, known: Inventory) -> None:
+        self._known = known
         self._prefixes = sorted(
             ((ip_network(prefix), intervals) for prefix, intervals in known.things("address").items()),
             key=lambda item: -item[0].prefixlen,
         )
-        self._spans: dict[str, list[tuple[int, int, str]]] = {}
+        self._spans: dict[str, list[tuple[int, int, str | None]]] = {}
 
-    def of(self, node: str, who: str, moment: int) -> str:
-        """See `Owners.of`."""
-        address = self.address(node, who)
-        return next((owner for since, until, owner in self._of(address) if since <= moment < until), address)
+    def at(self, address: str, moment: int) -> Whose:
+        """Whose it is at a moment (µs of UTC)."""
+        spans = (span for span in self._of(address) if span[0] <= moment < span[1])
+        _, _, vps = next(spans, (0, 0, ""))
+        if not vps:
+            return Whose(ADDRESS if vps == "" else SHARED)
+        member = (self._known.at("vps", vps, moment) or {}).get("member")
+        return Whose(VPS, vps, self._known.member(member, moment) if member else None)
 
-    def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
-        """See `Owners.changes`."""
-        spans = self._of(self.address(node, who))
-        return _changed(self, node, who, (at for span in spans for at in span[:2] if lo < at < hi))
+    def edges(self, address: str) -> set[int]:
+        """The moments (µs of UTC) at which it, or its VPS, may have come to somebody else, but for members' merges."""
+        spans = self._of(address)
+        vpses = {vps for _, _, vps in spans if vps}
+        return {at for span in spans for at in span[:2]} | {
+            at for vps in vpses for i in self._known.things("vps").get(vps, ()) for at in i[:2]
+        }
 
-    def address(self, node: str, who: str) -> str:
-        """The client's address, its id where that is not known."""
-        return self._addresses.get(node, {}).get(who, who)
-
-    def _of(self, address: str) -> list[tuple[int, int, str]]:
-        """Since when, until when and whose the prefixes with the address are, the longest first."""
+    def _of(self, address: str) -> list[tuple[int, int, str | None]]:
+        """Since when, until when and of which VPS the prefixes with the address are, the longest first."""
         if address not in self._spans:
             try:
                 found = ip_address(address)
@@ -90,7 +110,7 @@ class Vpses:
                 # an id whose address is forgotten
                 return []
             self._spans[address] = [
-                (since, until, f"vps {said['vps']}" if "vps" in said else SHARED)
+                (since, until, said.get("vps"))
                 for prefix, intervals in self._prefixes
                 if found in prefix
                 for since, until, said in intervals
@@ -98,5 +118,47 @@ class Vpses:
         return self._spans[address]
 
 
-def _changed(owners: Owners, node: str, who: str, edges: Iterable[int]) -> list[int]:
-    return [at for at in sorted(set(edges)) if owners.of(node, who, at) != owners.of(node, who, at - 1)]
+class ByConsumer:
+    """Who moved something over whose export: the client if it is to be told (`clients`), its VPS, both members.
+
+    `addresses` are those of each node by their ids. '' is what is no client's.
+    """
+
+    def __init__(self, known: Inventory, addresses: Mapping[str, Mapping[str, str]], *, clients: bool) -> None:
+        self._exports, self._owners, self._merges = Exports(known), Addresses(known), known.merges()
+        self._addresses, self._clients = addresses, clients
+
+    def of(self, node: str, who: str, moment: int) -> str:
+        """See `Owners.of`; `told` reads it."""
+        if not who:
+            return ""
+        server, client = pair(who)
+        address = self.address(node, client)
+        whose = self._owners.at(address, moment)
+        told = client if self._clients else address if whose.kind == ADDRESS else ""
+        return json.dumps([told, *whose, self._exports.member(node, server, moment) or None])
+
+    def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
+        """See `Owners.changes`."""
+        if not who:
+            return []
+        server, client = pair(who)
+        edges = self._owners.edges(self.address(node, client)) | self._exports.edges(node, server) | self._merges
+        return _changed(self, (node, who), (lo, hi), edges)
+
+    def address(self, node: str, client: str) -> str:
+        """The client's address, its id where that is not known."""
+        return self._addresses.get(node, {}).get(client, client)
+
+
+def told(key: str) -> tuple[str, Whose, str | None]:
+    """The client or address that a key of `ByConsumer` tells, '' none; whose it is; and the owner of the export."""
+    if not key:
+        return "", Whose(""), None
+    who, kind, vps, consumer, owner = json.loads(key)
+    return who, Whose(kind, vps, consumer), owner
+
+
+def _changed(owners: Owners, thing: tuple[str, str], span: tuple[int, int], edges: Iterable[int]) -> list[int]:
+    """Those of the edges in the span at which the thing of a node changes hands."""
+    return [at for at in sorted(edges) if span[0] < at < span[1] and owners.of(*thing, at) != owners.of(*thing, at - 1)]

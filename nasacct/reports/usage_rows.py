@@ -1,4 +1,4 @@
-"""Usage as rows for people: addresses for ids, and whoever owned a server or an address at each moment."""
+"""Usage as rows for people: addresses for ids, names, and whoever owned a server or an address at each moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nasacct.reports.breakdown import order
-from nasacct.reports.owners import Exports, Vpses
+from nasacct.reports.owners import ADDRESS, SHARED, VPS, ByConsumer, ByExport, ByMember, told
 from nasacct.reports.owning import by_owner
 from nasacct.reports.usage import ask
 from nasacct.store import inventory
@@ -17,6 +17,7 @@ from nasacct.store.warehouse import Warehouse
 from nasacct.times import us
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, tzinfo
     from pathlib import Path
 
@@ -24,12 +25,25 @@ if TYPE_CHECKING:
 
     from nasacct.reports.breakdown import By
     from nasacct.reports.owners import Owners
-    from nasacct.store.inventory import Inventory
+    from nasacct.reports.owning import Owned
+    from nasacct.store.inventory import Inventory, Kind
+
+    Row = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
 #: What usage is first told by, of that which is told by owner.
-_OWNED: dict[str, By] = {"member": "server", "export": "server", "vps": "client"}
+_OWNED: dict[str, By] = {"member": "server", "export": "server", "vps": "client", "client": "client"}
+#: Kinds of whose an address is, in the order in which they are told; None: of something else.
+_KINDS = (VPS, SHARED, ADDRESS, None)
+
+
+class Usage(list["Row"]):
+    """The rows of an answer, and up to when what is here of each node reaches."""
+
+    def __init__(self, rows: list[Row], reached: Mapping[str, datetime]) -> None:
+        super().__init__(rows)
+        self.reached = {node: reached.get(node) for row in rows for node in nodes(row)}
 
 
 def usage(
@@ -41,7 +55,7 @@ def usage(
     zone: tzinfo = UTC,
     server: str | None = None,
     ring: Path | None = RING,
-) -> list[dict[str, Any]]:
+) -> Usage:
     """Rows with the key `by`, `from`, `to` (UTC), and of every measure M `M`, `M_max`, `M_unknown` and `M_quality`.
 
     `M_unknown` is how many parts have no value or no bound, `quality` the worst one, `as_of` up to when what is here of
@@ -49,94 +63,148 @@ def usage(
 
     The measures are read_bytes, written_bytes, received_bytes, sent_bytes, calls. One row for each server or node, or
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
-    By client, `client` is an address, `id` what the store calls it, and the measures are received_bytes and sent_bytes,
-    of TCP's payload; a row of each node has no client (None): what its servers' links moved besides.
-    By member, it is what the servers of their exports moved while those were theirs, by export what servers moved while
-    they showed it, with its `dataset`; None: nobody, or none, is known.
-    By vps, it is what clients moved: `vps N`, `shared`, or the address of one that nobody is known of.
+
+    By member, it is what the servers of their exports moved while those were theirs; None: nobody is known.
+    By export, what servers moved while they showed it, itself or a snapshot of it, on whichever nodes: `node` names
+    them all, `export` is the number under which it was shown last, `dataset` its name; None: none is known.
+    By client, what an address moved over the exports of one member: `client` is the address, `id` what the store calls
+    it. By vps, what the addresses of a VPS moved so. The measures then are received_bytes and sent_bytes, of TCP's
+    payload; a row of each node has no client (None): what its servers' links moved besides. `kind` says whether the
+    address is that of a `vps`, `shared`, or one that nobody is known of (`address`: by vps, it is in that column).
+    `owner` is the member of the export, `consumer` that of the VPS; beside each id is its name (`vps_name`).
+
     Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
     read is told in the log.
     NasacctError when there is no store, or the span or the step is none.
     """
     warehouse = Warehouse(root, ring=ring)
-    known = inventory.read(root) if by in _OWNED else None
-    if known is not None:
-        table = _by_owner(warehouse, known, by, since, until, step, zone, server)
+    if by in _OWNED:
+        known = inventory.read(root)
+        table, found = _by_owner(warehouse, known, by, (since, until), step, zone, server)
     else:
         table = ask(warehouse, cast("By", by), since, until, step, zone, server)
+        keys = {"server": "who", "node": "node"} if by == "server" else {"node": "node"}
+        found = [{key: row[name] for key, name in keys.items()} for row in table.select(["node", "who"]).to_pylist()]
     reached = warehouse.up_to()
-    found = table.to_pylist()
-    if by == "client":
-        found = _addressed(found, warehouse)
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
-    if known is not None:
-        found = _named(found, by, known)
-    keys = {
-        "server": {"server": "who", "node": "node"},
-        "member": {"member": "who", "node": "node"},
-        "export": {"export": "who", "dataset": "dataset", "node": "node"},
-        "vps": {"vps": "who", "node": "node"},
-        "client": {"client": "client", "id": "who", "node": "node"},
-    }
-    names = keys.get(by, {"node": "node"})
-    rest = [n for n in table.column_names if n not in ("node", "who")]
-    return [
-        {key: row[name] for key, name in names.items()}
-        | {n: row[n] for n in rest}
-        | {"as_of": reached.get(row["node"])}
-        for row in found
+    rest = table.drop_columns(["node", "who"]).to_pylist()
+    rows = [
+        key | of_it | {"as_of": min((reached[n] for n in nodes(key) if n in reached), default=None)}
+        for key, of_it in zip(found, rest, strict=True)
     ]
+    return Usage(rows if by not in _OWNED else sorted(rows, key=_place), reached)
+
+
+def nodes(row: Row) -> list[str]:
+    """The nodes of which a row tells; no name of a node has a comma in it."""
+    return str(row["node"]).split(", ")
 
 
 def _by_owner(
     warehouse: Warehouse,
     known: Inventory,
     by: str,
-    since: datetime | None,
-    until: datetime | None,
+    span: tuple[datetime | None, datetime | None],
     step: str | None,
     zone: tzinfo,
     server: str | None,
-) -> pa.Table:
-    """The same by the exports or members of servers, or the VPSes of clients; '' where there is none."""
+) -> tuple[pa.Table, list[Row]]:
+    """The same by what servers showed, or by whose their clients are, and the keys of each row."""
     of = _OWNED[by]
+    made: list[Owners] = []
 
     def owners() -> Owners:
-        # of a client that is new the address is known once it was asked for
-        return Vpses(known, warehouse.addresses()) if by == "vps" else Exports(known, members=by == "member")
+        if by == "member":
+            made.append(ByMember(known))
+        elif by == "export":
+            made.append(ByExport(known))
+        else:
+            # of a client that is new the address is known once it was asked for
+            made.append(ByConsumer(known, warehouse.addresses(), clients=by == "client"))
+        return made[0]
 
     def asked(one: str | None, begin: datetime | None, end: datetime | None) -> pa.Table:
-        return ask(warehouse, of, begin, end, step, zone, server or (one if of == "server" else None))
+        return ask(warehouse, of, begin, end, step, zone, server or one)
 
-    return by_owner(owners, asked, since, until, order(of))
-
-
-def _named(rows: list[dict[str, Any]], by: str, known: Inventory) -> list[dict[str, Any]]:
-    """Rows by owner, those of nobody last in each step; of exports with the dataset that they showed at the end."""
-    rows.sort(key=lambda row: (row["from"], row["node"], not row["who"], row["who"]))
-    for row in rows:
-        if by == "export":
-            row["dataset"] = (known.at("export", row["who"], us(row["to"]) - 1) or {}).get("dataset")
-        row["who"] = row["who"] or None
-    return rows
+    owned = by_owner(owners, asked, *span, order(of), over_nodes=by == "export")
+    keys = _Keys(known, made[0], owned) if made else None
+    rows = owned.usage.select(["node", "who", "to"]).to_pylist()
+    return owned.usage, [getattr(keys, f"of_{by}")(row) for row in rows]
 
 
-def _addressed(rows: list[dict[str, Any]], warehouse: Warehouse) -> list[dict[str, Any]]:
-    """Rows by client with their addresses, in their order; those without a client stand last in each step."""
-    known = warehouse.addresses()
-    for row in rows:
-        row["client"] = known.get(row["node"], {}).get(row["who"], row["who"]) or None
-        row["who"] = row["who"] or None
-    return sorted(rows, key=lambda row: (row["from"], row["node"], _by_address(row["client"])))
+class _Keys:
+    """What is told of whom a row is about, as it was at the row's end."""
+
+    def __init__(self, known: Inventory, owners: Owners, owned: Owned) -> None:
+        self._known, self._owners, self._nodes = known, owners, owned.nodes
+
+    def of_member(self, row: Row) -> Row:
+        """A member's."""
+        return self._named(row, "member", row["who"] or None) | {"node": row["node"]}
+
+    def of_export(self, row: Row) -> Row:
+        """An export's, and its owner's."""
+        assert isinstance(self._owners, ByExport)
+        at, member = us(row["to"]) - 1, None
+        found: Row = {"export": None, "dataset": None}
+        if row["who"]:
+            number, dataset, member = self._owners.folded.title(row["who"], at)
+            found = {"export": number, "dataset": dataset}
+        owner = self._known.member(member, at) if member else None
+        where = row["node"] or ", ".join(self._nodes[row["who"]])
+        return found | self._named(row, "owner", owner) | {"node": where}
+
+    def of_client(self, row: Row) -> Row:
+        """A client's, its VPS's and both members'."""
+        assert isinstance(self._owners, ByConsumer)
+        client, whose, owner = told(row["who"])
+        address = self._owners.address(row["node"], client)
+        found = {"client": address or None, "id": client or None, "kind": whose.kind or None}
+        return found | self._of_both(row, whose.vps, whose.consumer, owner)
+
+    def of_vps(self, row: Row) -> Row:
+        """A VPS's, or an address's, and both members'."""
+        address, whose, owner = told(row["who"])
+        found = {"vps": None, "vps_name": None, "address": address if whose.kind == ADDRESS else None}
+        return found | {"kind": whose.kind or None} | self._of_both(row, whose.vps, whose.consumer, owner)
+
+    def _of_both(self, row: Row, vps: str | None, consumer: str | None, owner: str | None) -> Row:
+        found: Row = {}
+        for what, name in (("vps", vps), ("consumer", consumer), ("owner", owner)):
+            found |= self._named(row, what, name)
+        return found | {"node": row["node"]}
+
+    def _named(self, row: Row, what: str, name: str | None) -> Row:
+        """The id of a member or VPS, and beside it what people call it."""
+        kind: Kind = "vps" if what == "vps" else "member"
+        said = self._known.at(kind, name, us(row["to"]) - 1) if name else None
+        return {what: name, f"{what}_name": (said or {}).get("name")}
 
 
-def _by_address(client: str | None) -> tuple[int, int, str]:
-    """Addresses as numbers, then ids of which no address is known, then nobody."""
+def _place(row: Row) -> tuple[Any, ...]:
+    """Where a row stands: in each step what is nobody's last, addresses and numbers as numbers."""
+    who = [row.get(key) for key in ("client", "vps", "address", "export", "member", "consumer", "owner")]
+    nobody = not any(who) and row.get("kind") is None
+    one_node = "" if row.get("export") else row["node"]
+    kind = _KINDS.index(row.get("kind"))
+    in_order = row.get("dataset") or "", *map(_by_number, who)
+    return row["from"], one_node, nobody, _by_address(row.get("client") or row.get("address")), kind, in_order
+
+
+def _by_number(name: str | None) -> tuple[int, int, str]:
+    """Numbers before other names, and those before nothing."""
+    if name is None:
+        return 2, 0, ""
+    return (0, int(name), "") if name.isdecimal() and name.isascii() and len(name) < 20 else (1, 0, name)
+
+
+def _by_address(client: str | None) -> tuple[int, int]:
+    """Addresses as numbers, then ids of which no address is known; what has none comes first."""
     if client is None:
-        return 9, 0, ""
+        return 0, 0
     try:
         found = ip_address(client)
     except ValueError:
-        return 8, 0, client
-    return found.version, int(found), client
+        return 8, 0
+    return found.version, int(found)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -40,16 +40,23 @@ _KEY = "nasacct_inventory"
 
 #: Who told what a file says that somebody wrote.
 BY_HAND = "hand"
-Kind = Literal["member", "vps", "address", "export"]
+Kind = Literal["member", "vps", "address", "export", "server"]
 #: What is known of a thing: the names of its properties, of which each may be missing.
 PROPERTIES: dict[Kind, tuple[str, ...]] = {
     "member": ("name", "into"),
     "vps": ("name", "member", "node"),
     "address": ("vps", "name"),
     "export": ("server", "node", "dataset", "dataset_id", "snapshot", "address", "member"),
+    # its id is NODE/NAME
+    "server": ("dataset", "pool", "snapshot", "address"),
 }
 #: The properties that say whose a thing is, and what of it: when one changes, usage changes hands.
-_OWNER: dict[Kind, tuple[str, ...]] = {"vps": ("member",), "address": ("vps",), "export": ("member", "server", "node")}
+_OWNER: dict[Kind, tuple[str, ...]] = {
+    "vps": ("member",),
+    "address": ("vps",),
+    "export": ("member", "server", "node"),
+    "server": ("dataset",),
+}
 #: Before every moment that anybody can ask for, and after (µs of UTC).
 EVER = (-(2**63), 2**63 - 1)
 Properties = dict[str, str]
@@ -163,6 +170,16 @@ class Inventory:
         told = self._of.get((kind, name), {})
         last = max((at for at in told if at <= moment), default=None)
         return None if last is None else told[last].by
+
+    def news(self, seen: Statement) -> list[Statement]:
+        """What is to be told of a thing that was seen: nothing where that is known, or others said so by hand.
+
+        What was not known has always been so.
+        """
+        thing = seen.kind, seen.id
+        if self.told_by(*thing, seen.at) == BY_HAND or self.at(*thing, seen.at) == seen.properties:
+            return []
+        return [seen if self._of.get(thing) else replace(seen, at=EVER[0])]
 
     def hands(self) -> set[int]:
         """The moments (µs of UTC) at which something came to somebody, or changed hands."""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from nasacct.store import journal
-from nasacct.store.addresses import learn
+from nasacct.store import addresses, journal, shown
 from nasacct.store.chain import chain
 from nasacct.store.heads import keep_head
 from nasacct.store.journal_readings import of_journal
@@ -50,7 +49,8 @@ def consume(tree: Tree) -> int:
     for path, found, following in chain(paths, first):
         if following is not None and path.name in todo:
             keep_head(tree.journal, found, following)
-            learn(tree, found)
+            addresses.learn(tree, found)
+            shown.learn(tree, found)
             _make(tree, found, following, todo[path.name])
             if found.broken:
                 tree.put_aside(path, found.trouble)

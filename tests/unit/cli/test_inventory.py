@@ -93,7 +93,7 @@ def test_what_is_damaged_is_found(ask, nasacct, store, tmp_path):
     [
         (["read"], 64, "name one file to read"),
         (["read", "/nowhere"], 66, "/nowhere"),
-        (["show", "house"], 64, "name a kind (member, vps, address, export)"),
+        (["show", "house"], 64, "name a kind (member, vps, address, export, server)"),
         (["burn"], 64, "burn"),
         (["read", "/nowhere", "--since", "now"], 64, "--since goes with missing and merge alone"),
     ],
@@ -141,8 +141,8 @@ def test_what_is_missing_is_listed(nasacct, tmp_path, ask, store):
     ask("read", tmp_path / "a.toml")
     rows = json.loads(ask("missing", "--since", "2026-11-01", "--json").stdout)
     assert rows == [
-        {"kind": "export", "id": "7", "node": "nas1", "bytes": 54_000},
-        {"kind": "address", "id": "c1", "node": "nas1", "bytes": 600},
+        {"kind": "export", "id": "7", "dataset": None, "node": "nas1", "bytes": 54_000},
+        {"kind": "address", "id": "c1", "dataset": None, "node": "nas1", "bytes": 600},
     ]
     assert "54.0 kB" in ask("missing", "--since", "2026-11-01").stdout
     assert "somebody is known" in ask("missing", "--since", "2030-11-01").stdout

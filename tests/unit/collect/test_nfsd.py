@@ -3,9 +3,11 @@
 import os
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 
+from nasacct.collect.machine import Export, Listing, Server
 from nasacct.collect.nfsd import HOST_NOTE, Nfsd
 from nasacct.collect.nfsd_files import SupersededError
 from nasacct.store.frame import ABSENT
@@ -269,3 +271,18 @@ def test_each_kernels_file_reaches_the_rows(machine, admit, rows_of, fixture_tex
     read, written = re.search(rb"\nio (\d+) (\d+)", text).groups()
     assert (found["read_bytes"], found["written_bytes"]) == (int(read), int(written))
     assert (found["wdeleg_getattr"] == ABSENT) == (b"wdeleg" not in text)
+
+
+def test_births_tell_what_a_server_shows(machine, admit):
+    """One directory under one path, whoever may see it; when a server comes to show another one its subject tells."""
+    machine.nfsd_is(a=nfsd_text(), b=nfsd_text())
+    source, exports = Nfsd(admit), [Export("/tank/x", "/x", host, "rw") for host in ("192.0.2.1", "192.0.2.2")]
+    several = [*exports, Export("/tank/y", "/y", "192.0.2.1")]
+    servers = [Server("a", "boot/a", exports=tuple(exports)), Server("b", "boot/b", exports=tuple(several))]
+    batch = source.read(machine, Listing(tuple(servers)))
+    assert [{k: s.about[k] for k in ("dir", "as") if k in s.about} for s in batch.listed] == [
+        {"dir": "/tank/x", "as": "/x"},
+        {},
+    ]
+    servers[1] = replace(servers[1], exports=(several[2],))
+    assert source.read(machine, Listing(tuple(servers))).listed[1].about["dir"] == "/tank/y"

@@ -234,6 +234,18 @@ def test_a_run_goes_on_where_the_last_ended(made):
     assert frame.batches[0].rows["disks"].sids.tolist() == [1, 3]
 
 
+def test_texts_of_who_goes_on_are_those_of_today(made):
+    """The next head of a journal file tells them; numbers, by which a life is counted, are those of its birth."""
+    first, disks = made()
+    disks.world, disks.about = {"sda": 5}, {"sda": {"dir": "/a", "born_ns": 7}}
+    standing = Standing()
+    standing.apply(first.cycle(NOBODY))
+    second, disks = made(standing)
+    disks.world, disks.about = {"sda": 9}, {"sda": {"dir": "/b", "born_ns": 8}}
+    standing.apply(second.cycle(NOBODY))
+    assert [subject.about for subject in standing.live.values()] == [{"dir": "/b", "born_ns": 7}]
+
+
 def test_a_source_that_hangs_costs_a_cycle_no_more_than_the_deadline(made):
     """The cycle goes on without it; its batch is taken, late, in the cycle in which it arrives."""
     sampler, disks = made(deadline_s=0.05)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasacct.reports.breakdown import order
-from nasacct.reports.owners import Exports
+from nasacct.reports.owners import ByMember
 from nasacct.reports.owning import by_owner
 from nasacct.reports.usage import ask
 from nasacct.reports.usage_rows import usage
@@ -89,11 +89,9 @@ def test_an_export_has_what_was_moved_while_it_was_shown(store):
     inventory.tell(store, [*told, Statement("export", "124", us(500), {"server": "a", "dataset": "1002/new"}, 1)])
     found = {(r["node"], r["export"]): (r["dataset"], r["read_bytes"]) for r in usage(store, "export")}
     assert found == {
-        ("nas1", "123"): ("1001/photos", 20_000 + 2_000),
-        ("nas1", "124"): ("1002/new", 20_000),
+        ("nas1, other", "123"): ("1001/photos", 20_000 + 2_000 + 2_000_000),
+        ("nas1, other", "124"): ("1002/new", 20_000 + 2_000_000),
         ("nas1", None): (None, 20_000 + 1_000),
-        ("other", "123"): ("1001/photos", 2_000_000),
-        ("other", "124"): ("1002/new", 2_000_000),
         ("other", None): (None, 2_000_000),
     }
 
@@ -133,7 +131,7 @@ def test_what_comes_while_it_is_asked_is_in_none_of_the_parts(store):
         asked.append((server, since, until))
         return ask(warehouse, "server", since, until, server=server)
 
-    known = Exports(inventory.read(store), members=True)
+    known = ByMember(inventory.read(store))
     by_owner(lambda: known, ask_later, None, None, order("server"))
     end = BEGAN + timedelta(seconds=600)
     turn = BEGAN + timedelta(seconds=200)

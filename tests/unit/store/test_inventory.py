@@ -133,7 +133,7 @@ def test_a_damaged_line_is_refused_with_a_sentence(store):
 @pytest.mark.parametrize(
     ("statement", "why"),
     [
-        (Statement("house", "1", BEGAN, {}, 1), "'house' is none of member, vps, address, export"),
+        (Statement("house", "1", BEGAN, {}, 1), "'house' is none of member, vps, address, export, server"),
         (Statement("vps", "1", BEGAN, {"owner": "1"}, 1), "vps 1 has no 'owner', but name, member, node"),
     ],
 )

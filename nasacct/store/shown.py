@@ -1,0 +1,111 @@
+"""Shown: what servers show to clients, as osctl-exportfs's configuration says, told to the inventory by the keeper.
+
+The collector writes the directory that a server shows (`dir`) and the path under which clients mount it (`as`) into
+what its births and the heads of journal files are about. vpsAdmin makes them so (github.com/vpsfreecz/vpsadmin,
+libnodectld/lib/nodectld/nfs_server.rb and api/models/transaction_chains/export/create.rb):
+
+    /POOL/1001/photos/private                    as /export/1001/photos                          a dataset
+    /POOL/vpsadmin/mount/12.clone/private        as /export/1001/photos-2026-11-27T01:00:00Z     a snapshot of it
+
+where POOL is a file system, storage/nas. Whoever shows something else shows the dataset that is called as the
+directory.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from nasacct.errors import NasacctError
+from nasacct.store import inventory
+from nasacct.store.inventory import Statement
+from nasacct.store.schema import NFSD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nasacct.store.frame import Subject
+    from nasacct.store.inventory import Properties
+    from nasacct.store.journal import Journal
+    from nasacct.store.tree import Tree
+
+log = logging.getLogger(__name__)
+
+#: Who tells it.
+BY = "osctl-exportfs"
+#: A path of a snapshot: that of the dataset, and when it was taken (Ruby's Time#iso8601).
+_SNAPSHOT = re.compile(r"(?P<path>.+)-(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d))", re.ASCII)
+#: In which directory of a dataset its files are, and below which path all are shown unless a pool says otherwise.
+_PRIVATE, _ROOT = "private", "export"
+
+
+def learn(tree: Tree, found: Journal) -> None:
+    """Tell the inventory what a journal file says that servers show, as far as it is new.
+
+    What cannot be told is told in the log: the next file's head says it again.
+    """
+    try:
+        known, now_s = inventory.read(tree.root), int(time.time())
+        new: dict[str, list[Statement]] = {}
+        for at_us, subject in told(found):
+            properties = shown(subject)
+            if not properties:
+                continue
+            seen = Statement("server", f"{tree.node}/{subject.keys['server']}", at_us, properties, now_s, BY)
+            before = new.get(seen.id)
+            # of one that began anew within the file the last counts
+            if more := known.news(seen) if before is None else [seen] * (before[-1].properties != properties):
+                new.setdefault(seen.id, []).extend(more)
+        if new:
+            inventory.tell(tree.root, chain.from_iterable(new.values()))
+    except (NasacctError, OSError) as error:
+        log.warning("node %s: what its servers show is not told to the inventory: %s", tree.node, error)
+
+
+def told(found: Journal) -> Iterator[tuple[int, Subject]]:
+    """The servers that the head and the births of a journal file tell, and when they were so (µs of UTC)."""
+    head = ((found.at.wall_ns, subject) for subject in found.carry.live.values())
+    births = chain.from_iterable(((_born(s, f.at.wall_ns), s) for s in f.births) for f in found.frames)
+    for wall_ns, subject in chain(head, births):
+        if subject.source == NFSD.source and subject.keys.get("server") is not None:
+            yield wall_ns // 1000, subject
+
+
+def shown(subject: Subject) -> Properties:
+    """What a server shows; nothing where its configuration does not say."""
+    directory, path, address = (subject.about.get(name) for name in ("dir", "as", "address"))
+    if not isinstance(directory, str) or not isinstance(path, str):
+        return {}
+    of_path = dataset(directory, path)
+    return of_path | ({"address": address} if isinstance(address, str) else {})
+
+
+def dataset(directory: str, path: str) -> Properties:
+    """The dataset that is shown, its pool and its snapshot, as far as directory and path tell; {} of the root."""
+    of_directory, of_path = _parts(directory), _parts(path)
+    if of_directory[-1:] == [_PRIVATE]:
+        of_directory.pop()
+    if (match := _SNAPSHOT.fullmatch("/".join(of_path))) is not None:
+        parts = match["path"].split("/")
+        return {"dataset": "/".join(parts[parts[0] == _ROOT and len(parts) > 1 :]), "snapshot": match["at"]}
+    same = 0
+    for one, other in zip(reversed(of_directory), reversed(of_path), strict=False):
+        if one != other:
+            break
+        same += 1
+    if 0 < same < len(of_directory):
+        return {"dataset": "/".join(of_directory[-same:]), "pool": "/".join(of_directory[:-same])}
+    return {"dataset": "/".join(of_directory)} if of_directory else {}
+
+
+def _born(subject: Subject, wall_ns: int) -> int:
+    """When a server began, not after it was first seen."""
+    born = subject.about.get("born_ns")
+    return min(born, wall_ns) if isinstance(born, int) else wall_ns
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
