@@ -13,7 +13,7 @@ from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, Until, confi
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
 from nasacct.store.root import existing
 from nasacct.times import render
-from nasacct.units import in_bytes, in_count
+from nasacct.units import in_bytes, in_count, in_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ EXAMPLES = {
     "nasacct usage --by server --since yesterday": "what each server moved since midnight of yesterday",
     "nasacct usage --by client --server 103 --since today": "which addresses used one server, and how much",
     "nasacct usage --by member --from 2026-10 --to 2026-11": "October by member, each export as long as it was theirs",
+    "nasacct usage --by operation --server 103 --since today": "what one server was asked for, and how often",
     "nasacct usage --by node --since -2h --step 5m": "the last two hours in steps of five minutes",
     "nasacct usage --explain --server 103 --since yesterday": "the readings behind one server's figures",
     "nasacct usage --by server --from 2026-10 --to 2026-11 --csv": "October, for a spreadsheet",
@@ -45,6 +46,7 @@ class By(Enum):
     export = "export"
     member = "member"
     node = "node"
+    operation = "operation"
 
 
 #: What stands for None in the column of what a row is about.
@@ -55,7 +57,10 @@ _OF_CLIENTS = (By.client, By.vps)
 
 def usage(
     by: Annotated[
-        By, typer.Option("--by", metavar="WHAT", help="A row for each: server, client, vps, export, member or node.")
+        By,
+        typer.Option(
+            "--by", metavar="WHAT", help="A row for each: server, client, vps, export, member, operation, node."
+        ),
     ] = By.server,
     since: Since = None,
     until: Until = None,
@@ -79,6 +84,8 @@ def usage(
     other protocols, connections that nobody saw. Of an export it is what servers moved while they showed it, itself or
     a snapshot of it, on whichever nodes; of a member that of their exports; of a VPS what its addresses moved, as the
     inventory says. OWNER is the member of the export, CONSUMER the member of the VPS that used it.
+    By operation, TIME is for how long nfsd's threads worked on it, where the inside of nfsd is read; NFSv4's operations
+    come in calls, the compounds, and only of these it is known.
     `65.0 .. 65.2 MB`: between these, where something could not be read or lies on the edge of a step.
 
     With --explain: what each life of a counter grew by, from which reading to which one. NOTE says born: it was counted
@@ -117,6 +124,12 @@ def usage(
         Column("sent_bytes", "SENT", in_bytes, bounded=True),
         Column("calls", "CALLS", in_count, bounded=True),
     ]
+    if by is By.operation:
+        columns.insert(-1, Column("protocol", "PROTOCOL"))
+        measures = [
+            Column("operations", "OPERATIONS", in_count, bounded=True),
+            Column("thread_us", "TIME", lambda us: in_duration(us / 1e6), bounded=True),
+        ]
     columns += measures[2:4] if by in _OF_CLIENTS else measures
     mend = "leave --since and --until out" if since or until else "`nasacct doctor` says what it finds"
     heading = f"no {by.value} was read in that time; {mend}"

@@ -1,8 +1,8 @@
 """Breakdowns: by what usage is told, which measures that has, and of which views they are.
 
 By client, there is a row for each server of a client, and a node has one without, for what its servers' links moved
-besides the payload of clients: headers, other protocols, and connections that nobody saw. While some may have been, each
-of a server's clients may have moved more, but never more than the server's link did beside the others.
+besides the payload of clients: headers, other protocols, and connections that nobody saw. While some may have been,
+each of a server's clients may have moved more, but never more than the server's link did beside the others.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nasacct.reports import operations
 from nasacct.reports.questions import question
 from nasacct.reports.sums import column
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from nasacct.reports.steps import Steps
 
-By = Literal["server", "node", "epoch", "client"]
+By = Literal["server", "node", "epoch", "client", "operation"]
 #: What is asked of which view.
 MEASURES = {"nfsd": ("read_bytes", "written_bytes", "calls"), "links": ("received_bytes", "sent_bytes")}
 #: What stands in `who` between a server and its client, whose id has none.
@@ -41,11 +42,15 @@ _SUMS = """max(m) FILTER (measure = '{m}') AS {m},
 
 def views(by: By) -> Mapping[str, Sequence[str]]:
     """The measures that are told, by the view that has them."""
+    if by == "operation":
+        return dict.fromkeys(operations.COUNTED, operations.MEASURES)
     return _OF_CLIENTS if by == "client" else MEASURES
 
 
 def order(by: By) -> tuple[str, ...]:
     """The measures that are told, each once."""
+    if by == "operation":
+        return operations.MEASURES
     told = {m for measures in views(by).values() for m in measures}
     return tuple(m for m in ORDER if m in told)
 

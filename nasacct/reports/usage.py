@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from nasacct.errors import USAGE, NasacctError
-from nasacct.reports import breakdown, levels, steps
+from nasacct.reports import breakdown, levels, operations, steps
 from nasacct.reports.breakdown import MEASURES
 from nasacct.reports.questions import question
 from nasacct.reports.sums import added, judged
@@ -46,7 +46,8 @@ def ask(
 
     Steps are as long as `step` says (10s, 5m, 1h, 1d: days of the zone). Without `since` or `until` everything in the
     store counts; with `server`, only what is that one's. NasacctError when the span or the step is none.
-    By `epoch` there is a row for each life of a server's counters; by `client`, `who` is an id, or ''.
+    By `epoch` there is a row for each life of a server's counters; by `client`, `who` is a server and an id
+    (`breakdown.pair`), or ''; by `operation`, one of all servers (`operations.protocol`).
     """
     begin, end = checked(since, until)
     asked = tuple(breakdown.views(by))
@@ -82,6 +83,8 @@ def of_steps(
 
     What lies in a step is summed at once; what the edges of steps cut is looked at only where there is such.
     """
+    if by == "operation":
+        return operations.of_steps(warehouse, divided, views, server)
     told, measures = breakdown.order(by), breakdown.views(by)
     params = {"by": "server" if by == "client" else by, "server": server} | divided.params
 

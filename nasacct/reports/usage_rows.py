@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nasacct.reports.breakdown import order
+from nasacct.reports.operations import protocol
 from nasacct.reports.owners import ADDRESS, SHARED, VPS, ByConsumer, ByExport, ByMember, told
 from nasacct.reports.owning import by_owner
 from nasacct.reports.usage import ask
@@ -73,6 +74,9 @@ def usage(
     address is that of a `vps`, `shared`, or one that nobody is known of (`address`: by vps, it is in that column).
     `owner` is the member of the export, `consumer` that of the VPS; beside each id is its name (`vps_name`).
 
+    By operation, how often clients asked servers for each operation of a `protocol`, of those that they asked for, and
+    for how long threads worked on it, where that is known: the measures are operations and thread_us.
+
     Without `since` or `until`, everything in the store counts; with `server`, only what is that one's. What cannot be
     read is told in the log.
     NasacctError when there is no store, or the span or the step is none.
@@ -83,8 +87,7 @@ def usage(
         table, found = _by_owner(warehouse, known, by, (since, until), step, zone, server)
     else:
         table = ask(warehouse, cast("By", by), since, until, step, zone, server)
-        keys = {"server": "who", "node": "node"} if by == "server" else {"node": "node"}
-        found = [{key: row[name] for key, name in keys.items()} for row in table.select(["node", "who"]).to_pylist()]
+        found = [_plainly(row, by) for row in table.select(["node", "who"]).to_pylist()]
     reached = warehouse.up_to()
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
@@ -93,7 +96,19 @@ def usage(
         key | of_it | {"as_of": min((reached[n] for n in nodes(key) if n in reached), default=None)}
         for key, of_it in zip(found, rest, strict=True)
     ]
-    return Usage(rows if by not in _OWNED else sorted(rows, key=_place), reached)
+    if by == "operation":
+        rows.sort(
+            key=lambda row: (row["from"], row["node"], -(row["operations"] or 0), row["protocol"], row["operation"])
+        )
+    return Usage(sorted(rows, key=_place) if by in _OWNED else rows, reached)
+
+
+def _plainly(row: Row, by: str) -> Row:
+    """The keys of a row that is nobody's."""
+    if by == "operation":
+        version, name = protocol(row["who"])
+        return {"protocol": version, "operation": name, "node": row["node"]}
+    return {"server": row["who"], "node": row["node"]} if by == "server" else {"node": row["node"]}
 
 
 def nodes(row: Row) -> list[str]:
@@ -180,6 +195,10 @@ class _Keys:
         kind: Kind = "vps" if what == "vps" else "member"
         said = self._known.at(kind, name, us(row["to"]) - 1) if name else None
         return {what: name, f"{what}_name": (said or {}).get("name")}
+
+
+def _most_often(row: Row) -> tuple[Any, ...]:
+    return row["from"], row["node"], -(row["operations"] or 0), row["protocol"], row["operation"]
 
 
 def _place(row: Row) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ import pytest
 import series
 
 from nasacct.errors import OK
-from nasacct.reports import breakdown, explain, graph, steps, usage
+from nasacct.reports import breakdown, explain, graph, operations, steps, usage
 from nasacct.reports.questions import question
 from nasacct.store.keep import Rules, keep
 from nasacct.store.tree import trees
@@ -51,12 +51,18 @@ def ask(name, warehouse, params):
     """The answer to a question with the parameters of a case."""
     since, until = moment(params.get("since")), moment(params.get("until"))
     if name == "usage":
-        return usage.ask(warehouse, params["by"], since, until, params.get("step"), ZoneInfo(params.get("zone", "UTC")))
+        zone = ZoneInfo(params.get("zone", "UTC"))
+        table = usage.ask(warehouse, params["by"], since, until, params.get("step"), zone)
+        who = [" ".join(filter(None, breakdown.pair(who))) for who in table.column("who").to_pylist()]
+        return table.set_column(table.column_names.index("who"), "who", pa.array(who, pa.string()))
     if name.startswith("usage_"):
         spans = steps.steps(since, until, steps.length_of(params["step"]), UTC, since, until)
         divided = steps.of_cells(spans, 300_000_000)
-        views = tuple(breakdown.views(params["by"]))
+        views = tuple(params.get("views") or breakdown.views(params["by"]))
         filled = {view: divided.placed(view) for view in views} | {"inside": divided.inside()}
+        if name == "usage_operations":
+            sums = [operations.SUM.format(c=c) for c in params["columns"]]
+            filled |= {"rows": divided.placed(views[0]), "sums": ", ".join(sums)}
         text = breakdown.cut(params["by"], divided) if name == "usage_cut" else question(name, **filled)
         given = {"by": params["by"].replace("client", "server"), "server": None} | divided.params
         found = warehouse.query(text, given, views=views, tables=divided.tables)
