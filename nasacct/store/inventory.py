@@ -30,7 +30,7 @@ from nasacct.store.root import existing, hold, write_atomically
 from nasacct.times import iso, of_us, us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 #: The version of the file, and its name.
@@ -204,28 +204,33 @@ class Inventory:
 
 
 def read(root: Path) -> Inventory:
-    """The inventory of a store, empty when there is none.
-
-    NasacctError when it is of a newer version, and when a line of it is damaged: a wrong owner is worse than no answer.
-    OSError when it cannot be read.
-    """
+    """The inventory of a store, empty when there is none. As `decoded`; OSError when it cannot be read."""
     path = root / FILE
     try:
-        head, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+        content = path.read_bytes()
     except FileNotFoundError:
         return Inventory()
+    return decoded(content, str(path))
+
+
+def decoded(content: bytes, called: str) -> Inventory:
+    """The inventory of a file's content, which is `called` so.
+
+    NasacctError when it is of a newer version, and when a line of it is damaged: a wrong owner is worse than no answer.
+    """
+    head, *lines = content.decode(errors="replace").splitlines() or [""]
     try:
         version = json.loads(head)[_KEY]
     except (ValueError, KeyError, TypeError):
-        raise _damaged(path, 1, "it is no head of an inventory") from None
+        raise _damaged(called, 1, "it is no head of an inventory") from None
     if version != FORMAT:
-        raise NasacctError(f"{path} is of version {version}, this nasacct knows {FORMAT}; update it", DATA)
+        raise NasacctError(f"{called} is of version {version}, this nasacct knows {FORMAT}; update it", DATA)
     found = []
     for number, line in enumerate(lines, 2):
         try:
             found.append(Statement.decode(line))
         except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise _damaged(path, number, str(error)) from None
+            raise _damaged(called, number, str(error)) from None
     return Inventory(found)
 
 
@@ -235,19 +240,50 @@ def tell(root: Path, statements: Iterable[Statement]) -> Inventory:
     What is known already is left out. NasacctError when another process does so, or as for `read`; ValueError for a
     statement about nothing that an inventory knows; OSError when the disk does not take it.
     """
-    existing(root)
-    with hold(root / "inventory.lock", f"the inventory of {root} is being told already", "or wait until it has"):
-        before = read(root)
-        said, new = dict(before.said), []
+
+    def new(before: Inventory) -> Iterator[Statement]:
+        said = dict(before.said)
         for statement in statements:
             statement.check()
             known = said.get(statement.about)
             if known is None or known.properties != statement.properties:
-                said[statement.about] = statement
-                new.append(statement)
-        if not new:
+                # told later than what it mends, whatever the clock says: wherever both come, this one holds
+                later = statement.told if known is None else max(statement.told, known.told + 1)
+                said[statement.about] = replace(statement, told=later)
+                yield said[statement.about]
+
+    return _add(root, new)
+
+
+def merge(root: Path, other: Inventory) -> Inventory:
+    """Add what another store was told: in whichever order and how often stores learn of each other, all say the same.
+
+    Of two statements about the same moment of a thing the one told by hand holds, else the one that was told later, of
+    one second the one whose line is greater. Errors as those of `tell`.
+    """
+
+    def new(before: Inventory) -> Iterator[Statement]:
+        for theirs in other.said.values():
+            mine = before.said.get(theirs.about)
+            if mine is None or _weight(mine) < _weight(theirs):
+                yield theirs
+
+    return _add(root, new)
+
+
+def _weight(statement: Statement) -> tuple[bool, int, str]:
+    return statement.by == BY_HAND, statement.told, statement.encode()
+
+
+def _add(root: Path, new: Callable[[Inventory], Iterable[Statement]]) -> Inventory:
+    """Add the statements that are new beside those before."""
+    existing(root)
+    with hold(root / "inventory.lock", f"the inventory of {root} is being told already", "or wait until it has"):
+        before = read(root)
+        added = list(new(before))
+        if not added:
             return before
-        after = Inventory([*before.statements, *new])
+        after = Inventory([*before.statements, *added])
         # first the cuts: of one too many nothing comes but a few rows that are kept
         cuts.know(root, after.hands())
         lines = [_line({_KEY: FORMAT}), *(statement.encode() for statement in after.statements)]
@@ -279,5 +315,5 @@ def _line(said: Mapping[str, object]) -> str:
     return json.dumps(said, separators=(",", ":"), sort_keys=True)
 
 
-def _damaged(path: Path, line: int, why: str) -> NasacctError:
-    return NasacctError(f"line {line} of {path} is damaged: {why}; bring the file back from a copy", DATA)
+def _damaged(called: str, line: int, why: str) -> NasacctError:
+    return NasacctError(f"line {line} of {called} is damaged: {why}; bring the file back from a copy", DATA)

@@ -8,11 +8,14 @@ import pytest
 from copying import AT_ONCE, DAYS, KEPT, NFSD, START, Source, asked, files, summed
 
 from nasacct.errors import NO_INPUT, NasacctError
-from nasacct.store import addresses, journal
+from nasacct.reports.usage_rows import usage
+from nasacct.store import addresses, inventory, journal
 from nasacct.store.check.whole import check
 from nasacct.store.copies import copied
 from nasacct.store.expiry import Rules
+from nasacct.store.inventory import EVER, Statement
 from nasacct.store.pulling.stage import Stage
+from nasacct.store.root import hold
 from nasacct.store.warehouse import Warehouse
 
 
@@ -181,3 +184,50 @@ def test_address_books_are_what_they_are_at_the_source(tmp_path, pulled, caplog)
     pull.round()
     assert addresses.book(copy.parent) == {}
     assert not check(tmp_path / "copy").findings
+
+
+def export(member, at=EVER[0], told=1, by="vpsadmin"):
+    return Statement("export", "1", at, {"server": "srv0", "member": member}, told, by)
+
+
+def members(where):
+    return {row["member"] for row in usage(where, "member")}
+
+
+def test_a_copy_learns_whose_everything_is(tmp_path, pulled):
+    """Of each of its sources, beside what was told to it; what is known already is not told twice."""
+    first, second = Source(tmp_path / "a").run(20), Source(tmp_path / "b", "nas2").run(31)
+    inventory.tell(first.root, [export("1001")])
+    pulls, copy = [pulled(first), pulled(second)], tmp_path / "copy"
+    for pull in pulls:
+        pull.round()
+    assert members(copy) == {"1001", None}
+    inventory.tell(copy, [Statement("export", "2", EVER[0], {"server": "srv1", "member": "7"}, 1)])
+    inventory.tell(second.root, [export("1002", told=2)])
+    inventory.tell(first.root, [export("1001", at=5)])
+    for pull in pulls * 2:
+        pull.round()
+    assert members(copy) == {"1001", "7"}
+    assert len(inventory.read(copy).statements) == 4
+    assert not check(copy).findings
+
+
+def test_a_copy_keeps_what_it_knows_of_an_inventory_that_is_damaged(tmp_path, pulled, caplog):
+    """And learns the rest when it is whole again; while somebody tells, the next round learns it."""
+    source, copy = Source(tmp_path / "source").run(20), tmp_path / "copy"
+    inventory.tell(source.root, [export("1001")])
+    pull = pulled(source)
+    pull.round()
+    told = inventory.tell(source.root, [export("1002", told=3)])
+    path = source.root / inventory.FILE
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"1002", b"10022"))
+    pull.round()
+    assert f"line 3 of the inventory of {source.root} is damaged" in caplog.text
+    assert members(copy) == {"1001", None}
+    path.write_bytes(whole)
+    with hold(copy / "inventory.lock", "taken", "wait"):
+        pull.round()
+    assert members(copy) == {"1001", None}
+    pull.round()
+    assert inventory.read(copy).version == told.version

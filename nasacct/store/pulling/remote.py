@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nasacct.config.tables import NODE_NAME
 from nasacct.errors import IO, NO_INPUT, PERMISSION, UNAVAILABLE, USAGE, NasacctError
-from nasacct.store import addresses
+from nasacct.store import addresses, inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -111,12 +111,13 @@ def store_file(path: str) -> StoreFile | None:
 class Listing:
     """The files of a store with their sizes; `stamp` changes when store.json does, None without a store.
 
-    `books` are such stamps of the nodes' address books.
+    `books` are such stamps of the nodes' address books, `inventory` that of the inventory, None without one.
     """
 
     files: dict[StoreFile, int] = field(default_factory=dict)
     stamp: str | None = None
     books: dict[str, str] = field(default_factory=dict)
+    inventory: str | None = None
 
 
 def listed_here(root: Path) -> Listing:
@@ -151,7 +152,8 @@ class Remote:
 
     def listing(self) -> Listing:
         """What is there now."""
-        hidden = ("--exclude=.*", "--exclude=*.lock", "--include=/node=*", f"--include=/{STORE}", "--exclude=/*")
+        roots = [f"--include=/{name}" for name in ("node=*", STORE, inventory.FILE)]
+        hidden = ("--exclude=.*", "--exclude=*.lock", *roots, "--exclude=/*")
         found = Listing()
         for line in self._run(["--list-only", "--recursive", "--no-human-readable", *hidden, self._base]).splitlines():
             match = _LISTED.fullmatch(line)
@@ -159,6 +161,8 @@ class Remote:
                 continue
             if match[3] == STORE:
                 found.stamp = f"{match[1]} {match[2]}"
+            elif match[3] == inventory.FILE:
+                found.inventory = f"{match[1]} {match[2]}"
             elif (book := _BOOK.fullmatch(match[3])) is not None:
                 found.books[book[1]] = f"{match[1]} {match[2]}"
             elif (here := store_file(match[3])) is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasacct.errors import NasacctError
@@ -109,6 +109,56 @@ def test_usage_is_kept_around_the_moments_at_which_something_changes_hands(store
     elsewhere = Statement("export", "123", BEGAN + 3 * HOUR, {"server": "7", "dataset": "x", "member": "1002"}, 1)
     inventory.tell(store, [elsewhere])
     assert cuts.known(store) == (BEGAN, BEGAN + 5, BEGAN + 2 * HOUR, BEGAN + 3 * HOUR)
+
+
+TELLERS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(["123", "7"]),
+        MOMENTS,
+        st.sampled_from(["1001", "1002", None]),
+        st.sampled_from(["hand", "vpsadmin"]),
+        st.integers(1, 4),
+    ),
+    max_size=10,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(told=TELLERS, order=st.randoms())
+def test_stores_that_learn_of_each_other_say_the_same(tmp_path_factory, told, order):
+    """In whichever order, however often, whatever their clocks said: what holds in one place holds in all."""
+    stores = [tmp_path_factory.mktemp("stores") / "store" for _ in range(3)]
+    for where in stores:
+        root.prepare(where)
+    for which, name, at, member, by, clock in told:
+        inventory.tell(stores[which], [replace(export(at, member, name, clock), by=by)])
+    pairs = [(a, b) for a in stores for b in stores if a != b]
+    for _ in range(2):
+        order.shuffle(pairs)
+        for here, there in pairs:
+            before = inventory.read(here)
+            after = inventory.merge(here, inventory.read(there))
+            assert after.statements[: len(before.statements)] == before.statements
+            assert inventory.merge(here, inventory.read(there)).version == after.version
+    every = [inventory.read(where) for where in stores]
+    for other in every[1:]:
+        assert other.said == every[0].said
+        assert dict(other.things("export")) == dict(every[0].things("export"))
+        assert other.hands() == every[0].hands()
+    assert all(set(cuts.known(where)) >= every[0].hands() for where in stores)
+
+
+def test_a_mistake_that_was_mended_is_mended_wherever_both_come(tmp_path):
+    """Also where the clock was set back in between."""
+    for name in ("here", "there"):
+        root.prepare(tmp_path / name)
+    first = inventory.tell(tmp_path / "here", [export(BEGAN, "1001", told=1_797_000_000)])
+    inventory.merge(tmp_path / "there", first)
+    mended = inventory.tell(tmp_path / "here", [export(BEGAN, "1002", told=1_796_000_000)])
+    found = inventory.merge(tmp_path / "there", mended)
+    assert found.at("export", "123", BEGAN)["member"] == "1002"
+    assert inventory.merge(tmp_path / "here", first).at("export", "123", BEGAN)["member"] == "1002"
 
 
 def test_a_damaged_line_is_refused_with_a_sentence(store):
