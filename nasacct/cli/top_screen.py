@@ -68,7 +68,7 @@ _MOST_DISKS = 8
 _HEAD = 2
 _LINE = 80
 _NOBODY = "no NFS server was read in this time; `nasacct doctor` says what it finds"
-_NO_CLIENT = "no connection of {} was read in this time: `clients` must be named in sources.enabled"
+_NO_CLIENT = "no connection of {} was read in this time: `nasacct doctor` says whether they can be"
 
 
 def screen(

@@ -136,7 +136,7 @@ def usage(
     if rows:
         heading = f"from {render(min(r['from'] for r in rows), zone)} to {render(max(r['to'] for r in rows), zone)}"
     if by in _OF_CLIENTS and rows and not any(row["kind"] for row in rows):
-        heading += "; no client was read in that time: `clients` must be named in sources.enabled"
+        heading += "; no client was read in that time: `nasacct doctor` says whether they can be"
     show(rows_shown, columns, shape, heading, freshness(settings.root, rows.reached, zone))
 
 

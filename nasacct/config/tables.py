@@ -27,7 +27,7 @@ NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
 Source = Literal["nfsd", "procs", "links", "disks", "node", "clients", "inside", "latency", "threads", "inflight"]
 #: Those that are read unless others are named.
-_READ: tuple[Source, ...] = ("nfsd", "procs", "links", "disks", "node")
+_READ: tuple[Source, ...] = ("nfsd", "procs", "links", "clients", "disks", "node")
 
 
 def _said(path: Any) -> Any:

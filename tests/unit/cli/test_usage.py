@@ -63,7 +63,7 @@ def test_without_clients_all_of_the_links_is_nobodys(nasacct, replayed):
     assert row["sent_bytes"] == sum(r["sent_bytes"] for r in answer(nasacct, replayed, "--by", "server"))
     shown = nasacct("usage", "--root", replayed, "--by", "client").stdout
     assert "not per client" in shown
-    assert "`clients` must be named in sources.enabled" in shown
+    assert "`nasacct doctor` says whether they can be" in shown
 
 
 def test_csv_says_the_same_as_json(nasacct, replayed):
