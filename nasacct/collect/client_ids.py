@@ -4,6 +4,7 @@
 
 An id is the first 16 hexadecimal digits of HMAC-SHA256 over the packed address (4 or 16 bytes): the same for ever on
 one node, another one on the next. Nobody can tell whose it is without the key, or with it but by trying every address.
+A path, and what stands for several addresses, has one as well, over `no single address: ` and the text.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The key's name, its length in bytes, and how many digits of the digest are an id.
 KEY, _LENGTH, _DIGITS = "address.key", 32, 16
+#: Before what is no address: longer than one.
+_OTHER = b"no single address: "
 
 
 def make_key(tree: Path) -> None:
@@ -55,6 +58,12 @@ class ClientIds:
         """The id of an address, as people write it. ValueError when it is none."""
         known = self._known.get(address)
         if known is None:
-            digest = hmac.new(self._key, ip_address(address).packed, hashlib.sha256).hexdigest()
-            known = self._known[address] = digest[:_DIGITS]
+            known = self._known[address] = self._digest(ip_address(address).packed)
         return known
+
+    def of_text(self, text: str) -> str:
+        """The id of a text, which no address has."""
+        return self._digest(_OTHER + text.encode("utf-8", "surrogateescape"))
+
+    def _digest(self, content: bytes) -> str:
+        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_DIGITS]

@@ -39,6 +39,9 @@ Kept = TypeVar("Kept", Connections, RpcStatus)
 
 #: Names of interfaces are asked for anew this often: a renamed one keeps its counters.
 _NAMES_S = 60.0
+#: In the mounts of a server, which may have anything there but what is waited for.
+_EXPORT_STATS = "proc/fs/nfsd/export_stats"
+_FOREIGN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 #: A process and a kernel thread come and go, so what is below them is not kept open, nor what ZFS shows of pools.
 _NOT_KEPT = ("proc/spl/", "sys/")
 
@@ -106,6 +109,16 @@ class Live:
     def calls_in_flight(self, server: Server) -> RpcStatus:
         """What tells the server's calls in flight, if it still lives. Raises OSError."""
         return self._inside(server, RpcStatus)
+
+    def export_stats(self, server: Server) -> bytes:
+        """The text of the server's export_stats, as its own mounts have it. Raises OSError."""
+        if server.pid is None:
+            raise FileNotFoundError(errno.ENOENT, "no process is known that has its nfsd mounted", server.name)
+        # what is open keeps the namespace alive
+        opened = Descriptor(os.open(f"/proc/{server.pid}/root/{_EXPORT_STATS}", _FOREIGN))
+        if server.epoch != f"{self.boot_id}/{server.pid}.{process.started('/proc', server.pid)}":
+            raise FileNotFoundError(errno.ENOENT, "the server has ended", f"/proc/{server.pid}")
+        return opened.lines()
 
     def file(self, path: str) -> bytes:
         """A file of the whole machine, by its path without the leading slash: `proc/diskstats`. Raises OSError."""

@@ -128,6 +128,10 @@ class Machine(Protocol):
         """What tells the server's calls in flight, to be closed when it ends."""
         ...
 
+    def export_stats(self, server: Server) -> bytes:
+        """The text of the server's /proc/fs/nfsd/export_stats; nothing of it stays open."""
+        ...
+
     def file(self, path: str) -> bytes:
         """A file of the whole machine, by its path without the leading slash: `proc/diskstats`."""
         ...

@@ -109,6 +109,10 @@ class Recorded:
         """No recording has any."""
         raise FileNotFoundError(errno.ENOENT, "a recording has no connections", server.name)
 
+    def export_stats(self, server: Server) -> bytes:
+        """No recording has any."""
+        raise FileNotFoundError(errno.ENOENT, "a recording has no export_stats", server.name)
+
     def calls_in_flight(self, server: Server) -> RpcStatus:
         """No recording tells of any."""
         raise FileNotFoundError(errno.ENOENT, "a recording has no calls in flight", server.name)

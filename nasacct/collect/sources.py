@@ -10,6 +10,7 @@ from nasacct.collect import nfsd_module
 from nasacct.collect.client_ids import ClientIds
 from nasacct.collect.clients import Clients
 from nasacct.collect.diskstats import Disks
+from nasacct.collect.exports import Exports
 from nasacct.collect.inflight import InFlight
 from nasacct.collect.inside import BY_PROCEDURE, BY_TIME, Inside
 from nasacct.collect.links import Links
@@ -36,10 +37,11 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
     links = Links(admit, config.links.uplinks)
     all_sources: list[Source] = [nfsd, Procs(nfsd, admit, life), links, Disks(admit), Node(admit)]
     enabled = set(config.sources.enabled)
-    if live and enabled & {Clients.name, InFlight.name}:
-        # one for both: an address has one id
+    if live and enabled & {Clients.name, InFlight.name, Exports.name}:
+        # one for all: an address has one id
         ids = ClientIds(config.root / f"node={config.node}")
-        all_sources += [Clients(admit, ids), InFlight(admit, ids, config.inflight, config.sources.budget_percent / 100)]
+        all_sources += [Clients(admit, ids), Exports(admit, ids, config.export_stats.interval_s)]
+        all_sources += [InFlight(admit, ids, config.inflight, config.sources.budget_percent / 100)]
     if live:
         all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
     return [s for s in all_sources if s.name in enabled]

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 SYSTEM_ROOT = Path("/var/lib/nasacct")
 NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
-Source = Literal["nfsd", "procs", "links", "disks", "node", "clients", "inside", "latency", "threads", "inflight"]
+Source = Literal[
+    "nfsd", "procs", "links", "clients", "disks", "node", "export_stats", "inside", "latency", "threads", "inflight"
+]
 #: Those that are read unless others are named.
 _READ: tuple[Source, ...] = ("nfsd", "procs", "links", "clients", "disks", "node")
 
@@ -146,6 +148,12 @@ class Sources(Table):
     )
 
 
+class ExportStats(Table):
+    """How the source `export_stats` is read, where it is."""
+
+    interval_s: int = Field(default=60, description="a whole number of seconds from 1 to 3600", ge=1, le=3600)
+
+
 class Inflight(Table):
     """How calls in flight are sampled, where the source `inflight` is read."""
 
@@ -178,7 +186,7 @@ class Store(Table):
     readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days_of: dict[str, Days] = Field(
-        default={"clients": 90, "inflight": 90, "inside": 90},
+        default={"clients": 90, "exports": 90, "inflight": 90, "inside": 90},
         description="a table of streams and whole numbers of days, such as { health = 30 }",
     )
     link_rate_bits: int = Field(
@@ -216,6 +224,7 @@ class Config(Table):
     links: Links = Field(default=Links(), description="a table")
     disks: Disks = Field(default=Disks(), description="a table")
     sources: Sources = Field(default=Sources(), description="a table")
+    export_stats: ExportStats = Field(default=ExportStats(), description="a table")
     inflight: Inflight = Field(default=Inflight(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     store: Store = Field(default=Store(), description="a table")

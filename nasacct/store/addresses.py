@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError
 from nasacct.store.root import write_atomically
-from nasacct.store.schema import CLIENTS, INFLIGHT
+from nasacct.store.schema import CLIENTS, EXPORTS, INFLIGHT
 from nasacct.store.segments import SegmentError
 from nasacct.times import iso
 
@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 FORMAT = 1
 FILE = "addresses.jsonl"
 _KEY = "nasacct_addresses"
-#: The sources that tell clients' addresses; their streams are called the same.
-OF_CLIENTS = frozenset({CLIENTS.source, INFLIGHT.source})
+#: The streams that have ids of clients, and the sources that tell their addresses.
+OF_CLIENTS = frozenset({CLIENTS.name, EXPORTS.name, INFLIGHT.name})
+_TELLING = frozenset({CLIENTS.source, EXPORTS.source, INFLIGHT.source})
+#: What has an id, and what it stands for.
+_NAMED = (("client", "address"), ("export", "path"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +126,10 @@ def told(found: Journal) -> Iterator[Entry]:
     met: list[tuple[int, Subject]] = [(found.at.wall_ns, subject) for subject in found.carry.live.values()]
     met += chain.from_iterable(((frame.at.wall_ns, s) for s in frame.births) for frame in found.frames)
     for wall_ns, subject in met:
-        who, address = subject.keys.get("client"), subject.about.get("address")
-        if subject.source in OF_CLIENTS and who is not None and isinstance(address, str):
-            yield Entry(who, address, wall_ns // 1_000_000_000)
+        for key, said in _NAMED if subject.source in _TELLING else ():
+            who, name = subject.keys.get(key), subject.about.get(said)
+            if who is not None and isinstance(name, str):
+                yield Entry(who, name, wall_ns // 1_000_000_000)
 
 
 def _read(path: Path) -> tuple[dict[str, Entry], int]:

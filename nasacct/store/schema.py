@@ -233,6 +233,22 @@ INFLIGHT = Stream(
     joined=True,
 )
 
+#: What one client read and wrote below one exported path of a server, at least: an entry of /proc/fs/nfsd/export_stats
+#: is an epoch, and what it gained after it was read last is lost. `export` and `client` are ids, of the path and of the
+#: address, or of what exports(5) has instead of one.
+EXPORTS = Stream(
+    "exports",
+    "export_stats",
+    ("server", "export", "client"),
+    (*_counters("bytes", ["read_bytes", "written_bytes"]), *_counters("replies", ["stale_handles"])),
+    (
+        UsageMeasure("read_bytes", "bytes", ("read_bytes",), bounded=True),
+        UsageMeasure("written_bytes", "bytes", ("written_bytes",), bounded=True),
+        UsageMeasure("stale_replies", "replies", ("stale_handles",)),
+    ),
+    joined=True,
+)
+
 #: One block device (/proc/diskstats). Milliseconds are cut to 32 bits by the kernel when it prints them.
 _DISKS = (
     *_counters("requests", ["reads", "reads_merged"]),
@@ -288,5 +304,5 @@ _HEALTH = tuple(
 )
 HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH))
 
-_OF_NFSD = (INSIDE, LATENCY, THREADS, INFLIGHT)
+_OF_NFSD = (EXPORTS, INSIDE, LATENCY, THREADS, INFLIGHT)
 STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, NODE, HEALTH)}

@@ -46,12 +46,17 @@ def truth(lab):
 
 
 def told(lab, by, *options):
-    """The rows of `nasacct usage`, as somebody on the host would ask."""
-    argv = [sys.executable, "-m", "nasacct", "usage", "--root", lab / "store", "--by", by, "--json", *options]
+    """The rows of `nasacct usage`, by what they are about."""
+    return {row[by]: row for row in answered(lab, "usage", "--by", by, *options)}
+
+
+def answered(lab, command, *options):
+    """The rows that a command prints, as somebody on the host would ask."""
+    argv = [sys.executable, "-m", "nasacct", command, "--root", lab / "store", "--json", *options]
     environment = {**os.environ, "PYTHONPATH": str(payload.PROJECT)}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=lab)
     assert done.returncode == 0, done.stderr
-    return {row[by]: row for row in json.loads(done.stdout)}
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="session")
@@ -176,6 +181,19 @@ def test_a_client_whose_server_died_under_it_moved_what_its_own_kernel_counts(tr
     assert len(every) >= 2
     for measure, sent in (("received_bytes", "sent"), ("sent_bytes", "received")):
         assert abs(row[measure] - sum(c[sent] for c in every)) <= MIB
+
+
+@pytest.mark.parametrize("server", QUIESCED)
+def test_export_stats_splits_what_nfsd_counted_as_the_clients_did(lab, truth, server):
+    """At least most of what each client's mountstats say, never more; and that is possible by what nfsd counted."""
+    rows = [row for row in answered(lab, "exports") if row["server"] == server]
+    (path,) = {row["export"] for row in rows} - {None}
+    assert path.startswith("/export/")
+    split = {row["client"]: row for row in rows}
+    for name, moved in truth["servers"][server]["clients"].items():
+        row = split[truth["sockets"][name.removeprefix("vps")]["address"]]
+        for measure in ("read_bytes", "written_bytes"):
+            assert moved[measure] / 2 < row[measure] <= moved[measure] <= row[f"{measure}_max"]
 
 
 def test_connections_were_as_the_story_has_it(truth):

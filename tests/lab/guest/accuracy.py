@@ -44,7 +44,9 @@ interval_s = 2
 [links]
 uplinks = ["eth0"]
 [sources]
-enabled = ["nfsd", "links", "clients", "disks", "node"]
+enabled = ["nfsd", "links", "clients", "export_stats", "disks", "node"]
+[export_stats]
+interval_s = 5
 """
 
 
