@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasacct.collect.connections import address, messages, of_message
+from nasacct.collect.connections import Connections, address, messages, of_message
 
 
 def info(sent, received, size=280):
@@ -85,3 +85,23 @@ def test_a_torn_message_is_refused(data):
     short = whole[: data.draw(st.integers(0, len(whole)))]
     found = taken(struct.pack("=IHHII", 16 + len(short), 20, 0, 0, 0) + short)
     assert found is None or [(c.sent, c.received) for c in found if c] in ([], [(5, 7)])
+
+
+@pytest.mark.parametrize("torn", [b"\x07torn", struct.pack("=IHHII", 16 + 9, 20, 0, 0, 0) + bytes(9), bytes(1 << 17)])
+def test_ends_that_came_cut_short_are_told_as_lost(torn):
+    """The piece is refused; what it would have said is lost, and what comes after it is heard."""
+    watched = Connections()
+    kernel, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    watched._sock.close()
+    watched._sock = ours
+    with kernel:
+        kernel.send(torn)
+        with pytest.raises(OSError):  # noqa: PT011 - whichever it is, nothing of it was understood
+            watched.ended()
+        assert watched.told
+        end = body((2, info(5, 7)))
+        kernel.send(struct.pack("=IHHII", 16 + len(end), 20, 0, 0, 0) + end)
+        (found,), lost = watched.ended()
+        assert (found.sent, found.received, lost) == (5, 7, True)
+        assert watched.ended() == ([], False)
+    watched.close()
