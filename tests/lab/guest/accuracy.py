@@ -158,6 +158,8 @@ def main() -> int:
         watch.cycles(4)
         say("the collector has its baseline")
         baseline = datetime.now(UTC).isoformat(timespec="milliseconds")
+        # what is counted next begins at a cycle after that
+        watch.cycles(2)
         nas.mount(*before)
         play(nas, watch)
     finally:
