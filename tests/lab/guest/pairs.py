@@ -31,7 +31,7 @@ budget_percent = 100
 READS = 12_000
 LOAD = (
     "fio --name=cached --filename=/mnt/data --rw=randread --bs=4k --direct=1 --size=4M --numjobs=4 --group_reporting "
-    f"--number_ios={READS // 4} --ioengine=psync --norandommap --randrepeat=0 --time_based=0 --loops=100"
+    f"--io_size={READS // 4 * 4}k --ioengine=psync --norandommap --randrepeat=0"
 )
 
 
