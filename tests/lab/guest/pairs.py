@@ -24,7 +24,7 @@ interval_s = 10
 [links]
 uplinks = ["eth0"]
 [sources]
-enabled = ["nfsd", "procs", "links", "disks", "node", "clients", "inside", "latency", "threads"]
+enabled = ["nfsd", "procs", "links", "disks", "node", "clients", "inside", "latency", "threads", "inflight"]
 budget_percent = 100
 """
 #: So many reads of 4 KiB a round, by four at once.
