@@ -153,7 +153,12 @@ class Sampling:
                         continue
                     self._asked, machine = one, self._machine
                 assert machine is not None
-                seen = one.ask(machine, self.clock())
+                try:
+                    seen = one.ask(machine, self.clock())
+                except BaseException:
+                    # a fault of ours must not keep a namespace alive
+                    one.close()
+                    raise
                 with self.lock:
                     self._asked = None
                     now_ns = self.clock()

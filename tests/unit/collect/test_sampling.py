@@ -236,6 +236,15 @@ def test_who_ends_while_it_is_asked_is_let_go_when_it_has_answered():
     assert run.one.waiting.flows == {}
 
 
+def test_a_fault_keeps_no_namespace_alive():
+    """Whatever goes wrong while a server is asked, its socket is closed."""
+    run = Run(Nas(lambda _: [None]))
+    run.nas.ns += 20 * SECOND_NS
+    with pytest.raises(AttributeError):
+        run.sampling.step()
+    assert run.nas.open[0].closed
+
+
 def test_sampling_that_costs_too_much_ends_by_itself():
     """A thread that burns whole CPUs in each step asks no more."""
     nas = Nas(lambda _: [call()])

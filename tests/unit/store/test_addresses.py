@@ -70,6 +70,21 @@ def test_every_client_is_in_it_once_from_when_it_was_first_seen(tree):
     assert set(addresses.book(tree.folder)) == {id_of(a) for a in (SEVEN, EIGHT, SIX)}
 
 
+def test_clients_whose_calls_were_sampled_are_in_it(tmp_path):
+    """Also where their connections are not followed; a server's own row is no client."""
+    recorder = Recorder(tmp_path, start=START, interval_s=60)
+    keys = {"server": "srv1", "client": id_of(SIX), "operation": "read"}
+    waits = recorder.thing("inflight", "boot/1/run-2", **keys)
+    waits.about = {"address": SIX}
+    server = recorder.thing("inflight", "boot/1/run-1", server="srv1", client=None, operation=None)
+    recorder.cycle({server: {"sampled_us": 1}, waits: {"in_flight_us": 1}})
+    recorder.rotate()
+    recorder.cycle({server: {}, waits: {}})
+    tree = Tree(recorder.root, "nas1")
+    kept(tree)
+    assert seen(tree) == [(SIX, 0)]
+
+
 def test_who_was_there_before_a_file_is_told_by_its_head(tree):
     """As in a store whose keeper is younger than its journal."""
     _, second, _ = journal.files(tree.journal)
