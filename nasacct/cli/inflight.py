@@ -39,7 +39,7 @@ def inflight(
     By samples of the calls in flight, which the source `inflight` takes where the kernel lets it. WAITED is the time
     that calls were in flight, all of them together; it is of disks and locks, for a fast call is hardly ever seen.
     SHARE is a client's part of its server's, MEAN how many calls there were at a time, SEEN how many calls all samples
-    showed: below 30, that is chance.
+    showed: below 30, that is chance. JSON and CSV say also whose the client and the export are.
 
     Of each server, FULL is the part of the time in which all of its threads were busy. What waits for a thread is not
     in flight yet and falls on everybody: so LATENCY, the mean time of all calls, is then unknown.
@@ -58,6 +58,7 @@ def inflight(
         *([Column("node", "NODE")] if len({one.node for one in found}) > 1 else []),
         Column("server", "SERVER"),
         Column("client", "CLIENT"),
+        *([Column("vps", "VPS", absent=_EMPTY)] if any(one.vps for one in found) else []),
         Column("operation", "OPERATION"),
         Column("in_flight_us", "WAITED", _in_time),
         Column("share", "SHARE", in_percent, absent=_EMPTY),

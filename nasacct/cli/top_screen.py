@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasacct.cli.answer import Column, plain, table
 from nasacct.cli.freshness import behind, is_copy
+from nasacct.cli.naming import beside, named, whose
 from nasacct.errors import NO_INPUT, NasacctError
 from nasacct.times import render
 from nasacct.units import in_bytes, in_bytes_per_s, in_count, in_duration, in_percent
@@ -94,11 +95,11 @@ def screen(
         room = room - used if room is not None else None
     rows: Sequence[ServerNow | ClientNow] = found.servers if server is None else found.clients
     begin, end = _window(len(rows), room, marked)
-    columns = servers_of(found) if server is None else CLIENTS
+    columns = servers_of(found) if server is None else clients_of(found)
     if server is not None:
-        parts += [Text(plain(f"server {server}")), Text(_operations(found)), Text("")]
+        parts += [Text(_server(server, found)), Text(_operations(found)), Text("")]
     if rows:
-        shown_rows = [_row(row) for row in rows[begin:end]]
+        shown_rows = [_row(row) if server is None else _client(row) for row in rows[begin:end]]
         mark = None if marked is None else marked - begin
         parts.append(table(shown_rows, [NODE, *columns] if several else columns, marked=mark))
     else:
@@ -118,6 +119,24 @@ def servers_of(found: "Top") -> "tuple[Column, ...]":
     if not any(one.busy_threads is not None for one in found.servers):
         return SERVERS
     return (*(column for column in SERVERS if column.key not in ("received_bytes_s", "sent_bytes_s")), *INSIDE)
+
+
+def clients_of(found: "Top") -> "tuple[Column, ...]":
+    """The columns of clients: also whose they are, as far as anything is known; the owner is the server's."""
+    known = whose([dataclasses.asdict(one) for one in found.clients], "client")
+    return (CLIENTS[0], *(column for column in known if column.key != "owner"), *CLIENTS[1:])
+
+
+def _client(one: "ServerNow | ClientNow") -> dict[str, Any]:
+    """A client's row: of its VPS there is room for the number alone."""
+    row = dataclasses.asdict(one)
+    return named(row | {"vps_name": None}, "client")
+
+
+def _server(server: str, found: "Top") -> str:
+    """The server whose clients are shown, and whose its export is."""
+    owners = {beside(one.owner, one.owner_name) for one in found.clients if one.owner is not None}
+    return plain(f"server {server}" + (f", owner {', '.join(sorted(filter(None, owners)))}" if owners else ""))
 
 
 def _operations(found: "Top") -> str:

@@ -8,12 +8,14 @@ can say how long a call took: then its latency is unknown.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nasacct.reports import levels
 from nasacct.reports.questions import question
 from nasacct.reports.usage import checked
+from nasacct.reports.whose import Clients, OfClient
+from nasacct.store import inventory
 from nasacct.store.journal_ring import RING
 from nasacct.store.warehouse import Warehouse
 from nasacct.times import us
@@ -34,12 +36,13 @@ FEW = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class Waits(OfClient):
     """Time in flight of a server (`operation` None), or of one client's calls of one operation of it.
 
     `client` is an address, or its `id` where none is known. `share` is of the server's time in flight, `mean` how many
     calls were in flight at a time. Of the server: `sampled` is the part of the time that samples stand for, `full` the
     part of this with all threads busy, `latency_us` the mean time of all of its calls. None is unknown.
+    Whose the client is, is told as of the span's end.
     """
 
     node: str
@@ -88,12 +91,18 @@ def waits(
         if row["operation"] is None:
             whole = row
         found.append(_of(row, whole, addresses.get(row["node"], {})))
-    return found
+    clients = Clients(inventory.read(root))
+    return [one if one.client is None else _owned(one, clients, hi - 1) for one in found]
+
+
+def _owned(one: Waits, clients: Clients, moment: int) -> Waits:
+    """The same with whose the client is at the end."""
+    return replace(one, **asdict(clients.of(one.node, one.server, one.client or "", moment)))
 
 
 def _of(row: dict[str, Any], whole: dict[str, Any], addresses: dict[str, str]) -> Waits:
     """A row, which is the server's own or is of the server `whole`."""
-    of_server: dict[str, float | None] = {}
+    of_server: dict[str, Any] = {}
     if row is whole:
         of_server = {
             "sampled": _part(row["sampled_us"], row["passed_us"]),

@@ -6,13 +6,16 @@ minute.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from nasacct.errors import NasacctError
 from nasacct.reports.inflight import FULL
 from nasacct.reports.latency import quantile_us
 from nasacct.reports.questions import question
+from nasacct.reports.whose import Clients, OfClient
+from nasacct.store import inventory
 from nasacct.store.journal_ring import RING
 from nasacct.store.schema import BUCKETS, OPS, PROCEDURES
 from nasacct.store.warehouse import Warehouse
@@ -63,7 +66,7 @@ class ServerNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientNow:
+class ClientNow(OfClient):
     """One client of a server: its address, or its `id` where none is known, and its rates of TCP's payload."""
 
     node: str
@@ -214,9 +217,11 @@ def _ask_node(
     if server is not None:
         clients = rows("top_clients", "clients", server=server)
         addresses = warehouse.addresses().get(node, {})
+        whose = _whose(warehouse, found) if clients else None
         for row in clients:
             row |= {"id": row["client"], "client": addresses.get(row["client"], row["client"])}
-            found.clients.append(ClientNow(node=node, as_of=as_of, server=server, **row))
+            of = asdict(whose.of(node, server, row["client"], hi)) if whose else {}
+            found.clients.append(ClientNow(node=node, as_of=as_of, server=server, **row, **of))
         done = _rates(rows("top_operations", "ops", server=server), [one.name for one in OPS.usage], lo, hi)
         rates = {name: (rate, None) for name, rate in done.items()} | _procedures(
             _rates(rows("top_procedures", "inside", server=server), _PROCEDURES, lo, hi)
@@ -225,6 +230,15 @@ def _ask_node(
             OperationNow(node=node, as_of=as_of, server=server, operation=name, operations_s=rate, mean_us=mean_us)
             for name, (rate, mean_us) in sorted(rates.items(), key=lambda item: (-item[1][0], item[0]))
         ]
+
+
+def _whose(warehouse: Warehouse, found: Top) -> Clients | None:
+    """Who tells whose clients are; None where the inventory cannot be read, as the answer's `trouble` tells."""
+    try:
+        return Clients(inventory.read(warehouse.root))
+    except (NasacctError, OSError) as error:
+        found.trouble.append(str(error))
+    return None
 
 
 def _inside(row: dict[str, Any], window_s: float) -> dict[str, float | None]:

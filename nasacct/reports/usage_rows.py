@@ -12,6 +12,7 @@ from nasacct.reports.operations import protocol
 from nasacct.reports.owners import ADDRESS, SHARED, VPS, ByConsumer, ByExport, ByMember, told
 from nasacct.reports.owning import by_owner
 from nasacct.reports.usage import ask
+from nasacct.reports.whose import called
 from nasacct.store import inventory
 from nasacct.store.journal_ring import RING
 from nasacct.store.warehouse import Warehouse
@@ -193,8 +194,7 @@ class _Keys:
     def _named(self, row: Row, what: str, name: str | None) -> Row:
         """The id of a member or VPS, and beside it what people call it."""
         kind: Kind = "vps" if what == "vps" else "member"
-        said = self._known.at(kind, name, us(row["to"]) - 1) if name else None
-        return {what: name, f"{what}_name": (said or {}).get("name")}
+        return {what: name, f"{what}_name": called(self._known, kind, name, us(row["to"]) - 1)}
 
 
 def _most_often(row: Row) -> tuple[Any, ...]:
