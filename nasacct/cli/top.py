@@ -15,7 +15,7 @@ from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE
 from nasacct.store.root import existing
 
 if TYPE_CHECKING:
-    from nasacct.reports.top import Sort, Top
+    from nasacct.reports.now import Sort, Top
 
 EXAMPLES = {
     "nasacct top": "watch, until q; Enter shows the clients and operations of a server",

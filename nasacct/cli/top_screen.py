@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from nasacct.config import Config
-    from nasacct.reports.top import ClientNow, NodeNow, ServerNow, Top
+    from nasacct.reports.now import ClientNow, NodeNow, ServerNow, Top
 
 DISKS = (
     Column("device", "DISK"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from nasacct.config import Config
-    from nasacct.reports.top import Sort, Top
+    from nasacct.reports.now import Sort, Top
 
 _SORTS: "dict[str, Sort]" = {"b": "bytes", "r": "read", "w": "written", "c": "calls", "t": "time", "n": "server"}
 #: What terminals send.
