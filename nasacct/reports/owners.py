@@ -13,9 +13,9 @@ from nasacct.reports.breakdown import pair
 from nasacct.reports.exports import Exports, Folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from nasacct.store.inventory import Inventory
+    from nasacct.store.inventory import Interval, Inventory
 
 #: What an address is: a VPS's, nobody's as a hypervisor's own, or one that nobody is known of.
 VPS, SHARED, ADDRESS = "vps", "shared", "address"
@@ -78,10 +78,11 @@ class Addresses:
 
     def __init__(self, known: Inventory) -> None:
         self._known = known
-        self._prefixes = sorted(
-            ((ip_network(prefix), intervals) for prefix, intervals in known.things("address").items()),
-            key=lambda item: -item[0].prefixlen,
-        )
+        self._prefixes: dict[tuple[int, int], dict[int, Sequence[Interval]]] = {}
+        for prefix, intervals in known.things("address").items():
+            net = ip_network(prefix)
+            beyond = net.max_prefixlen - net.prefixlen
+            self._prefixes.setdefault((net.version, beyond), {})[int(net.network_address) >> beyond] = intervals
         self._spans: dict[str, list[tuple[int, int, str | None]]] = {}
 
     def at(self, address: str, moment: int) -> Whose:
@@ -109,11 +110,12 @@ class Addresses:
             except ValueError:
                 # an id whose address is forgotten
                 return []
+            # by the length of what is beyond the prefix: a thousand addresses are not compared with as many prefixes
             self._spans[address] = [
                 (since, until, said.get("vps"))
-                for prefix, intervals in self._prefixes
-                if found in prefix
-                for since, until, said in intervals
+                for (version, beyond), prefixes in sorted(self._prefixes.items())
+                if version == found.version
+                for since, until, said in prefixes.get(int(found) >> beyond, ())
             ]
         return self._spans[address]
 
