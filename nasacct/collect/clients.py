@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 OLD_NS = 300 * 10**9
 #: CPU time after which a cycle begins no second list.
 LISTS_NS = 30_000_000
+#: How long before a listing of all the ends of all connections were heard at the latest: just before that cycle.
+HEARD_NS = 2 * 10**9
 #: How long last readings wait for a cycle that reads.
 PATIENCE_S = 0.5
 _AWAITED = "it is gone; its last bytes are awaited"
@@ -222,6 +224,8 @@ class Clients:
         about: dict[str, str | int | None] = {} if address is None else {"address": address}
         if absent_boot_ns is not None:
             about["absent_boot_ns"] = absent_boot_ns
+        elif address is None:
+            about["listed_within_ns"] = HEARD_NS
         epoch = f"{server.epoch}/{which or f'unlisted-{self._run}-{client}'}"
         subject = Subject(self.name, {"server": server.name, "client": client}, epoch, about=about)
         subject.sid = self._admit(subject)

@@ -157,7 +157,9 @@ class Sampler:
         if listing is not None and subject.source in self._listed_here:
             after = booted + listing.boot_ns
         if after is not None:
-            after -= getattr(self._runner(subject.source).source, "listed_within_ns", 0)
+            within = subject.about.get("listed_within_ns")
+            source = self._runner(subject.source).source
+            after -= within if isinstance(within, int) else getattr(source, "listed_within_ns", 0)
         born, since_boot = subject.about.get("born_ns"), subject.about.get("born_boot_ns")
         if isinstance(since_boot, int):
             born = booted + since_boot

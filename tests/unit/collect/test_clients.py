@@ -138,7 +138,7 @@ def test_all_bytes_are_told_whatever_happens(steps):
 
 
 def test_whoever_came_and_went_between_two_runs_is_in_doubt(run):
-    """From the last listing of the one, which may be of five minutes before, to the second cycle of the other."""
+    """From the last cycle of the one to the second cycle of the other."""
     run.cycle()
     standing = Standing(boot_id="boot")
     for frame in run.frames:
@@ -148,7 +148,7 @@ def test_whoever_came_and_went_between_two_runs_is_in_doubt(run):
     for _ in range(3):
         later.cycle()
     # seconds are of after the later run's first cycle
-    assert later.doubts() == {("a", -910, 10)}
+    assert later.doubts() == {("a", -612, 10)}
 
 
 def test_a_new_server_is_doubted_only_where_somebody_escaped(run):
