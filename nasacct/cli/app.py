@@ -14,7 +14,7 @@ from nasacct.errors import MEANINGS, OK, USAGE, NasacctError
 
 #: Every command in the order of `nasacct --help`.
 COMMANDS = (
-    *("collect", "keep", "compact", "check", "pull", "usage", "exports", "top", "inflight", "inventory"),
+    *("collect", "keep", "compact", "check", "pull", "usage", "exports", "top", "inflight", "inventory", "member"),
     *("record", "replay", "parse", "doctor"),
 )
 

@@ -69,6 +69,10 @@ def inventory(
         ),
     ] = None,
     since: Since = None,
+    remember: Annotated[
+        list[str] | None,
+        typer.Option("--remember", metavar="MEMBER", help="With read or sync: know a member again who was forgotten."),
+    ] = None,
     root: Root = None,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -78,14 +82,19 @@ def inventory(
 
     It knows members, VPSes, their addresses, and exports. Nothing that was told is ever changed: what changes hands is
     told again from a moment on, and usage before and after is each one's. docs/inventory.md shows the file.
+    A member who was forgotten is not told again unless --remember names them.
     `missing` lists the servers and addresses that used the NAS in the last 30 days, or since --since, but are nobody's
     that is known.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     if since and action not in (Action.missing, Action.merge):
         raise NasacctError("--since goes with missing and merge alone; leave it out", USAGE)
+    if remember and action not in (Action.read, Action.sync):
+        raise NasacctError("--remember goes with read and sync alone; leave it out", USAGE)
     settings = configured(config, root)
+    from nasacct.store import forgotten
     from nasacct.store import inventory as store
+    from nasacct.store.personal import left_out
     from nasacct.store.root import existing
 
     zone, now, asked = settings.tz, datetime.now(UTC), words or []
@@ -100,6 +109,11 @@ def inventory(
         elif action is Action.merge:
             found = _merged(asked, before, now, moment(since, zone, "--since") or now)
         if found is not None:
+            if remember:
+                _remembered(settings.root, remember, now)
+            found, gone = left_out(found, before, forgotten.read(settings.root).keys())
+            for member in sorted(gone):
+                print(f"member {member} was forgotten and is left out; --remember {member} tells of them again")
             told = store.tell(settings.root, found)
             new = len(told.statements) - len(before.statements)
             print(f"{new} new statement{'s' * (new != 1)}" if new else "nothing is new")
@@ -168,6 +182,19 @@ def _merged(asked: list[str], before: "Inventory", now: datetime, since: datetim
     if before.member(asked[1], at) == asked[0]:
         raise NasacctError(f"{asked[1]} is part of {asked[0]}; name another member", USAGE)
     return [Statement("member", asked[0], at, {**(known[0] or {}), "into": asked[1]}, int(now.timestamp()))]
+
+
+def _remembered(root: Path, members: list[str], now: datetime) -> None:
+    """Note that these members may be known again."""
+    from nasacct.store import forgotten
+    from nasacct.store.inventory import being_told
+
+    with being_told(root):
+        known = forgotten.read(root)
+        for member in members:
+            if member not in known:
+                raise NasacctError(f"member {member} was not forgotten; leave --remember {member} out", USAGE)
+            forgotten.note(root, member, now.replace(microsecond=0), remembered=True)
 
 
 def _missing(root: Path, since: datetime, shape: Form) -> None:

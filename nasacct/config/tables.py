@@ -197,6 +197,17 @@ class Store(Table):
     )
 
 
+class Privacy(Table):
+    """How long what names people is kept; usage of clients is kept as long as store.usage_days_of says."""
+
+    addresses_days: Days = Field(
+        default=400, description="a whole number of days from 1 to 36500, of addresses that were not seen since"
+    )
+    members_days: Days = Field(
+        default=400, description="a whole number of days from 1 to 36500, of members that are no more"
+    )
+
+
 class Config(Table):
     """Everything that can be configured, checked."""
 
@@ -228,6 +239,7 @@ class Config(Table):
     inflight: Inflight = Field(default=Inflight(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     store: Store = Field(default=Store(), description="a table")
+    privacy: Privacy = Field(default=Privacy(), description="a table")
 
     @property
     def tz(self) -> ZoneInfo:

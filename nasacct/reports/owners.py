@@ -45,7 +45,7 @@ class ByMember:
 
     def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
         """See `Owners.changes`."""
-        return _changed(self, (node, who), (lo, hi), self._exports.edges(node, who) | self._merges)
+        return changed(self, (node, who), (lo, hi), self._exports.edges(node, who) | self._merges)
 
 
 class ByExport:
@@ -62,7 +62,7 @@ class ByExport:
 
     def changes(self, node: str, who: str, lo: int, hi: int) -> list[int]:
         """See `Owners.changes`."""
-        return _changed(self, (node, who), (lo, hi), self._exports.edges(node, who))
+        return changed(self, (node, who), (lo, hi), self._exports.edges(node, who))
 
 
 class Whose(NamedTuple):
@@ -146,7 +146,7 @@ class ByConsumer:
             return []
         server, client = pair(who)
         edges = self._owners.edges(self.address(node, client)) | self._exports.edges(node, server) | self._merges
-        return _changed(self, (node, who), (lo, hi), edges)
+        return changed(self, (node, who), (lo, hi), edges)
 
     def address(self, node: str, client: str) -> str:
         """The client's address, its id where that is not known."""
@@ -161,6 +161,6 @@ def told(key: str) -> tuple[str, Whose, str | None]:
     return who, Whose(kind, vps, consumer), owner
 
 
-def _changed(owners: Owners, thing: tuple[str, str], span: tuple[int, int], edges: Iterable[int]) -> list[int]:
+def changed(owners: Owners, thing: tuple[str, str], span: tuple[int, int], edges: Iterable[int]) -> list[int]:
     """Those of the edges in the span at which the thing of a node changes hands."""
     return [at for at in sorted(edges) if span[0] < at < span[1] and owners.of(*thing, at) != owners.of(*thing, at - 1)]

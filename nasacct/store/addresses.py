@@ -21,14 +21,16 @@ from nasacct.errors import DATA, NasacctError
 from nasacct.store.root import write_atomically
 from nasacct.store.schema import CLIENTS, EXPORTS, INFLIGHT
 from nasacct.store.segments import SegmentError
+from nasacct.store.strikes import NOTHING
 from nasacct.times import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from nasacct.store.frame import Subject
     from nasacct.store.journal import Journal
+    from nasacct.store.strikes import Struck
     from nasacct.store.tree import Tree
 
 #: The version of the file, and its name.
@@ -37,7 +39,7 @@ FILE = "addresses.jsonl"
 _KEY = "nasacct_addresses"
 #: The streams that have ids of clients, and the sources that tell their addresses.
 OF_CLIENTS = frozenset({CLIENTS.name, EXPORTS.name, INFLIGHT.name})
-_TELLING = frozenset({CLIENTS.source, EXPORTS.source, INFLIGHT.source})
+TELLING = frozenset({CLIENTS.source, EXPORTS.source, INFLIGHT.source})
 #: What has an id, and what it stands for.
 _NAMED = (("client", "address"), ("export", "path"))
 
@@ -92,12 +94,13 @@ def _damaged(path: Path, lines: int) -> SegmentError:
     return SegmentError(f"{path} is damaged ({lines} of its lines are no entries); what is whole in it is kept")
 
 
-def learn(tree: Tree, found: Journal) -> None:
-    """Add the clients that a journal file knows of. A damaged book is put aside, and its whole lines go on.
+def learn(tree: Tree, found: Journal, besides: Struck = NOTHING) -> None:
+    """Add the clients that a journal file knows of, but for those in `besides`.
 
+    A damaged book is put aside, and its whole lines go on.
     NasacctError when it is of a newer version; OSError when the disk does not take it.
     """
-    seen = {entry.id: entry for entry in reversed(list(told(found)))}
+    seen = {entry.id: entry for entry in reversed(list(told(found, besides)))}
     if not seen:
         return
     known = mend(tree)
@@ -116,17 +119,28 @@ def mend(tree: Tree) -> dict[str, Entry]:
     return known
 
 
+def strike(tree: Tree, clients: Collection[str]) -> int:
+    """Take the lines of these clients out; gives back how many. Errors as those of `learn`."""
+    known = mend(tree)
+    stay = [entry for entry in known.values() if entry.id not in clients]
+    if len(stay) < len(known):
+        _write(tree.folder / FILE, stay)
+    return len(known) - len(stay)
+
+
 def _write(path: Path, entries: Iterable[Entry]) -> None:
     lines = [json.dumps({_KEY: FORMAT}, separators=(",", ":")), *(entry.encode() for entry in entries)]
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def told(found: Journal) -> Iterator[Entry]:
-    """The clients that the head and the births of a journal file tell, in the order of time."""
+def told(found: Journal, besides: Struck = NOTHING) -> Iterator[Entry]:
+    """The clients that the head and the births of a journal file tell, but for `besides`, in the order of time."""
     met: list[tuple[int, Subject]] = [(found.at.wall_ns, subject) for subject in found.carry.live.values()]
     met += chain.from_iterable(((frame.at.wall_ns, s) for s in frame.births) for frame in found.frames)
     for wall_ns, subject in met:
-        for key, said in _NAMED if subject.source in _TELLING else ():
+        if subject.source not in TELLING or besides.takes(subject.keys.get("client"), subject.epoch):
+            continue
+        for key, said in _NAMED:
             who, name = subject.keys.get(key), subject.about.get(said)
             if who is not None and isinstance(name, str):
                 yield Entry(who, name, wall_ns // 1_000_000_000)

@@ -129,7 +129,7 @@ def day_of(segment: Segment) -> int:
 def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
     """Write one segment of several; False when that would lose columns that this program does not know."""
     footers = [found.visible[s] for s in merge.inputs]
-    schema = _with_unknown(relation.schema, merge.inputs)
+    schema = with_unknown(relation.schema, merge.inputs)
     if relation.step and len(schema) > len(relation.schema):
         log.warning("%s has columns of a later nasacct and stays in several files", relation)
         return False
@@ -160,7 +160,7 @@ def _merge(tree: Tree, relation: Relation, found: Shelf, merge: Merge) -> bool:
     return True
 
 
-def _with_unknown(schema: pa.Schema, inputs: tuple[Segment, ...]) -> pa.Schema:
+def with_unknown(schema: pa.Schema, inputs: tuple[Segment, ...]) -> pa.Schema:
     """The columns, and behind them those of the inputs that only a later program knows: they are not ours to drop."""
     for segment in inputs:
         with reading(segment.path):

@@ -19,7 +19,7 @@ import logging
 import math
 import zlib
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from nasacct.store import journal
@@ -27,7 +27,7 @@ from nasacct.store.compaction import DAY_S, rolled
 from nasacct.store.cuts import keep_around
 from nasacct.store.heads import expire_heads
 from nasacct.store.segment_file import digest_of
-from nasacct.store.segments import named
+from nasacct.store.segments import JOURNAL, named
 from nasacct.store.shelf import Shelf, shelf
 from nasacct.store.sync import sync_folder
 
@@ -51,6 +51,7 @@ class Rules:
 
     Readings that end after `sealed` (all before is sealed; seconds of UTC) stay until they are `most` days old.
     `grace_s` is how long what was replaced stays. `cuts` are the moments (µs of UTC) whose usage stays for ever.
+    `addresses_days` is how long the addresses of clients stay that were not seen since.
     """
 
     days: Mapping[str, int]
@@ -59,6 +60,7 @@ class Rules:
     sealed: float = math.inf
     most: int = 100
     cuts: tuple[int, ...] = ()
+    addresses_days: int = 36_500
 
     def days_of(self, relation: Relation) -> int:
         """How many days a relation's segments are kept."""
@@ -78,7 +80,8 @@ def clean(tree: Tree) -> None:
     for where in folders(tree):
         for path in where.glob(".*.parquet.tmp"):
             path.unlink()
-    for path in (*tree.folder.glob(".*.tmp"), *tree.journal.glob(".*.head.tmp")):
+    temporary = (f".*{kind}.tmp" for kind in (".head", JOURNAL))
+    for path in (*tree.folder.glob(".*.tmp"), *chain.from_iterable(map(tree.journal.glob, temporary))):
         path.unlink()
 
 

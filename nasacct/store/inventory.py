@@ -1,4 +1,6 @@
-"""The inventory: what is known of members, VPSes, addresses and exports, from when on. Nothing in it is ever changed.
+"""The inventory: what is known of members, VPSes, addresses and exports, from when on.
+
+Nothing in it is ever changed, until a member is forgotten (`personal.py`).
 
     ROOT/inventory.jsonl
 
@@ -32,6 +34,8 @@ from nasacct.times import iso, of_us, us
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from nasacct.store.root import Lock
 
 #: The version of the file, and its name.
 FORMAT = 1
@@ -278,7 +282,7 @@ def _weight(statement: Statement) -> tuple[bool, int, str]:
 def _add(root: Path, new: Callable[[Inventory], Iterable[Statement]]) -> Inventory:
     """Add the statements that are new beside those before."""
     existing(root)
-    with hold(root / "inventory.lock", f"the inventory of {root} is being told already", "or wait until it has"):
+    with being_told(root):
         before = read(root)
         added = list(new(before))
         if not added:
@@ -286,9 +290,19 @@ def _add(root: Path, new: Callable[[Inventory], Iterable[Statement]]) -> Invento
         after = Inventory([*before.statements, *added])
         # first the cuts: of one too many nothing comes but a few rows that are kept
         cuts.know(root, after.hands())
-        lines = [_line({_KEY: FORMAT}), *(statement.encode() for statement in after.statements)]
-        write_atomically(root / FILE, "".join(f"{line}\n" for line in lines).encode())
+        write(root, after.statements)
         return after
+
+
+def being_told(root: Path) -> Lock:
+    """The right to change the inventory. NasacctError when another process has it."""
+    return hold(root / "inventory.lock", f"the inventory of {root} is being told already", "or wait until it has")
+
+
+def write(root: Path, statements: Iterable[Statement]) -> None:
+    """Write the inventory anew. For who may change it; OSError when the disk does not take it."""
+    lines = [_line({_KEY: FORMAT}), *(statement.encode() for statement in statements)]
+    write_atomically(root / FILE, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _intervals(said: Mapping[int, Properties | None]) -> Iterator[Interval]:

@@ -108,7 +108,7 @@ def encode_head(origin: Origin, first_seq: int, at: Instant, carry: Standing) ->
         "listings": {k: [v.wall_ns, v.boot_ns] for k, v in carry.listings.items()},
         "rows": rows,
     }
-    return MAGIC + _pack(header, parts)
+    return MAGIC + pack(header, parts)
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -144,7 +144,7 @@ def encode_frame(frame: Frame) -> bytes:
         "births": [s.as_json() for s in frame.births],
         "batches": batches,
     }
-    return _pack(header, parts)
+    return pack(header, parts)
 
 
 def _by_reason(failed: dict[Subject, str]) -> dict[str, list[int]]:
@@ -155,7 +155,8 @@ def _by_reason(failed: dict[Subject, str]) -> dict[str, list[int]]:
     return found
 
 
-def _pack(header: dict[str, Any], parts: Sequence[bytes | memoryview]) -> bytes:
+def pack(header: dict[str, Any], parts: Sequence[bytes | memoryview]) -> bytes:
+    """A frame of this header and these rows; the head is one behind MAGIC."""
     head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
     pieces = [LENGTH.pack(len(head)), head, *parts]
     length = crc = 0

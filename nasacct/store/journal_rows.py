@@ -28,8 +28,7 @@ def decode(data: memoryview, stream: str, names: list[str], *, carry: bool, vers
     Sids, values in today's order of measures, and for a carry the times. Measures unknown today are left out.
     ValueError when it is none.
     """
-    found = _of_arrow(data, len(names), carry=carry) if version == 1 else _of_numbers(data, len(names), carry=carry)
-    sids, values, *times = found
+    sids, values, *times = as_written(data, len(names), carry=carry, version=version)
     measures = [m.name for m in STREAMS[stream].measures]
     if names != measures:
         where = {n: i for i, n in enumerate(names)}
@@ -39,6 +38,11 @@ def decode(data: memoryview, stream: str, names: list[str], *, carry: bool, vers
             if name in where:
                 values[:, i] = old[:, where[name]]
     return (sids, values, *times)
+
+
+def as_written(data: memoryview, width: int, *, carry: bool, version: int) -> list[np.ndarray]:
+    """The same of so many measures, in the order in which they were written."""
+    return _of_arrow(data, width, carry=carry) if version == 1 else _of_numbers(data, width, carry=carry)
 
 
 def _bytes(array: Any, dtype: np.dtype[Any]) -> memoryview:

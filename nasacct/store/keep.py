@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,15 @@ from nasacct.store.compaction import DAY_S, compact
 from nasacct.store.copies import copied
 from nasacct.store.cuts import known
 from nasacct.store.expiry import GRACE_S, Rules, clean, expire_old, expire_replaced, newest_day, rotate
+from nasacct.store.fading import fade
+from nasacct.store.forgetting import depart
 from nasacct.store.newer import refuse_newer
 from nasacct.store.parts import consume
 from nasacct.store.rollups import roll
 from nasacct.store.schema import STREAMS
 from nasacct.store.seals import sealed_until
 from nasacct.store.segments import SegmentError
+from nasacct.store.striking import strike
 from nasacct.store.tree import Tree, trees
 
 if TYPE_CHECKING:
@@ -77,8 +81,9 @@ def run(config: Config, *, once: bool = False) -> int:
                     given_back.enter_context(store_root.lock(root, node, "keep"))
                     held[node] = tree
                     clean(tree)
+            failed = 0 if _done("forgetting who is gone", partial(_depart, root, config.privacy.members_days)) else 1
             now = rules(root, config)
-            failed = sum(keep(tree, time.time(), now, stop) for tree in held.values())
+            failed += sum(keep(tree, time.time(), now, stop) for tree in held.values())
             if once:
                 return IO if failed else OK
             if stop.wait(PAUSE_S):
@@ -98,6 +103,7 @@ def rules(root: Path, config: Config) -> Rules:
         sealed=sealed.timestamp() if sealed else 0,
         most=config.store.readings_days_most,
         cuts=known(root),
+        addresses_days=config.privacy.addresses_days,
     )
 
 
@@ -106,10 +112,13 @@ def keep(tree: Tree, now_s: float, rules: Rules, stop: threading.Event | None = 
 
     `stop` ends it after the step that runs. NasacctError when a file is met whose version is newer.
     """
+    # first of all: what follows compares sums with usage, of which a part may be struck out by now
+    if _take(tree, [("forgetting", partial(strike, tree))]):
+        return 1
     steps: list[_Step] = [
         *_making(tree, now_s, rules.grace_s),
         ("deleting what is old", partial(_expire_old, tree, now_s, rules)),
-        ("looking for damage", partial(_rotate, tree, int(now_s // DAY_S))),
+        ("looking for damage", partial(_daily, tree, now_s, rules)),
     ]
     return _take(tree, steps, stop)
 
@@ -167,14 +176,22 @@ def _expire_old(tree: Tree, now_s: float, rules: Rules) -> None:
     expire_old(tree, min(now_s, newest_day(tree)), rules)
 
 
-def _rotate(tree: Tree, today: int) -> None:
-    """Look for damage once a day."""
+def _daily(tree: Tree, now_s: float, rules: Rules) -> None:
+    """Look for damage, and forget addresses that were not seen for long, once a day."""
+    today = int(now_s // DAY_S)
     stamp = tree.folder / "keep.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         if json.loads(stamp.read_bytes())["checked_day"] == today:
             return
     rotate(tree, today)
+    fade(tree, min(now_s, newest_day(tree)), rules.addresses_days)
     store_root.write_atomically(stamp, json.dumps({"checked_day": today}).encode() + b"\n")
+
+
+def _depart(root: Path, days: int) -> None:
+    """Forget members who are gone for so many days."""
+    for member in depart(root, days, datetime.now(UTC)):
+        log.info("member %s is gone for %d days and is forgotten", member, days)
 
 
 def idle() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from nasacct.store import addresses, journal, shown
+from nasacct.store import addresses, journal, shown, strikes
 from nasacct.store.chain import chain
 from nasacct.store.heads import keep_head
 from nasacct.store.journal_readings import of_journal
@@ -37,6 +37,7 @@ def consume(tree: Tree) -> int:
 
     A file that cannot be read gets parts that bridge it, then it goes to the quarantine; so does one before which
     nothing is known. The newest, which is perhaps just being begun, stays.
+    Nothing is made of clients that are to be forgotten (`strikes.py`).
     NasacctError when a file is of a newer version; OSError when the store cannot be read or written.
     """
     paths = journal.files(tree.journal)
@@ -46,12 +47,14 @@ def consume(tree: Tree) -> int:
         return 0
     first = next(i for i, p in enumerate(paths) if p.name in todo)
     done = 0
+    ordered = strikes.ordered(tree.folder).values()
     for path, found, following in chain(paths, first):
         if following is not None and path.name in todo:
+            gone = strikes.struck(ordered, path)
             keep_head(tree.journal, found, following)
-            addresses.learn(tree, found)
+            addresses.learn(tree, found, gone)
             shown.learn(tree, found)
-            _make(tree, found, following, todo[path.name])
+            _make(tree, found, following, todo[path.name], gone)
             if found.broken:
                 tree.put_aside(path, found.trouble)
             done += 1
@@ -71,13 +74,13 @@ def _missing(tree: Tree, paths: list[Path]) -> dict[str, list[Relation]]:
     return missing
 
 
-def _make(tree: Tree, found: Journal, following: Journal, missing: list[Relation]) -> None:
+def _make(tree: Tree, found: Journal, following: Journal, missing: list[Relation], gone: strikes.Struck) -> None:
     if found.trouble and not found.broken:
         log.warning("%s has a %s; what is whole counts", found.name, found.trouble)
     replaces = (Replaced(found.name, digest_of(tree.journal / found.name)),)
     readings = of_journal(found, following)
     for relation in missing:
-        of_stream = readings[relation.stream.name]
+        of_stream = strikes.without(readings[relation.stream.name], gone)
         if relation.kind == "usage":
             for sentence in anomalies(of_stream):
                 log.warning("node %s: %s", tree.node, sentence)

@@ -21,6 +21,7 @@ from nasacct.store.segments import KEY, Footer, Segment, SegmentError, name_of, 
 from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: Rows of a row group, and its values at most. Below 30,000 rows the footers cost more than they save, above 260,000
@@ -93,8 +94,11 @@ class SegmentWriter:
                 self._writer.write_table(table.slice(0, count), row_group_size=group)
             self._waiting = [table.slice(count)]
 
-    def finish(self, footer: Footer) -> Segment:
-        """Close, sync, read back, and give the file its name. SegmentError when the disk holds something else."""
+    def finish(self, footer: Footer, called: Callable[[str], None] | None = None) -> Segment:
+        """Close, sync, read back, and give the file its name. SegmentError when the disk holds something else.
+
+        `called` is told its digest before that is seen by anybody.
+        """
         self._write(all_of_it=True)
         self._writer.add_key_value_metadata({KEY: footer.encode()})
         self._writer.close()
@@ -108,7 +112,10 @@ class SegmentWriter:
             found.add(table)
         if found.seen != self._sums.seen:
             raise SegmentError(f"{self.temporary} does not hold what was written to it")
-        path = self.where / name_of(footer.level, footer.since, footer.until, digest_of(self.temporary))
+        digest = digest_of(self.temporary)
+        if called is not None:
+            called(digest)
+        path = self.where / name_of(footer.level, footer.since, footer.until, digest)
         self.temporary.replace(path)
         sync_folder(self.where)
         segment = named(path)

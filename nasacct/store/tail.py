@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError, not_now
-from nasacct.store import addresses, journal
+from nasacct.store import addresses, journal, strikes
 from nasacct.store.chain import chain, lacks
 from nasacct.store.cutting import cut
 from nasacct.store.heads import alone
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nasacct.store.journal import Journal
     from nasacct.store.readings import Readings
     from nasacct.store.segments import Kind
-
+    from nasacct.store.strikes import Strike, Struck
 
 #: Parts of usage of one file that are kept in memory, and the longest cells that are made of them.
 MANY, DAY_US = 500_000, 86_400_000_000
@@ -60,12 +60,17 @@ def _make(
     found: Journal,
     following: Journal | None,
     streams: Collection[str],
+    gone: Struck,
 ) -> _Made:
+    """What is made of a file, without the clients that are `gone`."""
     last = found.frames[-1].at if found.frames else found.at
     readings = of_journal(found, following, streams)
-    clients = (
-        {entry.id: entry.address for entry in addresses.told(found)} if addresses.OF_CLIENTS & set(streams) else {}
-    )
+    clients: dict[str, str] = {}
+    of_clients = addresses.OF_CLIENTS & set(streams)
+    for name in of_clients:
+        readings[name] = strikes.without(readings[name], gone)
+    if of_clients:
+        clients = {entry.id: entry.address for entry in addresses.told(found, gone)}
     return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns, clients)
 
 
@@ -76,6 +81,7 @@ class Tail:
         self.folder, self.node = folder, node
         self.trouble: list[str] = []
         self._made: dict[Path, _Made] = {}
+        self._strikes: tuple[Strike, ...] = ()
 
     def look(self, paths: list[Path], first: int = 0, streams: Collection[str] = ()) -> None:
         """Read what is new of these streams, or of all, since the last look in the folder's files `paths`.
@@ -84,9 +90,20 @@ class Tail:
         """
         self.trouble = []
         streams = streams or STREAMS.keys()
+        self._obey()
         read = self._bridged if alone(paths[first:]) else self._read
         self._made = read(paths, first, streams)
         self.trouble += [f"{p} has a {m.trouble}; what is whole counts" for p, m in self._made.items() if m.trouble]
+
+    def _obey(self) -> None:
+        """Look who is to be forgotten; when that has changed, all is made anew."""
+        try:
+            ordered = tuple(strikes.ordered(self.folder.parent).values())
+        except OSError as error:
+            self.trouble.append(not_now(error))
+            return
+        if ordered != self._strikes:
+            self._strikes, self._made = ordered, {}
 
     def _read(self, paths: list[Path], first: int, streams: Collection[str]) -> dict[Path, _Made]:
         """What is new, and of the other files what was made of them."""
@@ -107,7 +124,7 @@ class Tail:
                     return self._bridged(paths, first, streams)
                 if later is not None and inside is None:
                     inside = journal.read(later)
-                made[path] = _make(state, later, found, inside if later else None, wanted)
+                made[path] = _make(state, later, found, inside if later else None, wanted, self._gone(path))
                 later, inside = path, found
             except journal.NewerJournalError as error:
                 raise NasacctError(str(error), DATA) from None
@@ -129,10 +146,13 @@ class Tail:
                 if found.broken:
                     self.trouble.append(str(found.trouble))
                     found.trouble = None
-                made[path] = _make((-1, -1), None, found, following, streams)
+                made[path] = _make((-1, -1), None, found, following, streams, self._gone(path))
         except OSError as error:
             self.trouble.append(not_now(error))
         return made
+
+    def _gone(self, path: Path) -> Struck:
+        return strikes.struck(self._strikes, path)
 
     @property
     def last_ns(self) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import NasacctError
-from nasacct.store import addresses, inventory, journal
+from nasacct.store import addresses, forgotten, inventory, journal, strikes
 from nasacct.store import root as store_root
 from nasacct.store.check.journals import journal_findings
 from nasacct.store.check.rollups import rollup_findings
@@ -38,7 +38,7 @@ _OURS = frozenset(
 #: How often a comparison is begun anew because a keeper replaces what it reads.
 _AGAIN = 10
 #: What a store has besides its trees.
-_ROOTS = frozenset({"store.json", "sealed", FILE, "cuts.lock", inventory.FILE, "inventory.lock", STAGE})
+_ROOTS = frozenset({"store.json", "sealed", FILE, "cuts.lock", inventory.FILE, "inventory.lock", forgotten.FILE, STAGE})
 #: What a copy has besides.
 _COPYS = frozenset({"pull.lock", MARK, GONE})
 
@@ -153,7 +153,7 @@ def _runs(tree: Tree, role: str) -> bool:
 def _strays(tree: Tree) -> Iterator[Finding]:
     """What lies in a tree and is none of its files."""
     for path in sorted(tree.folder.iterdir()):
-        if path.name not in _OURS | _COPYS:
+        if path.name not in _OURS | _COPYS and not strikes.is_one(path):
             yield _stray(path)
     named = {p.name for p in (*journal.files(tree.journal), *heads(tree.journal))}
     for path in sorted(tree.journal.iterdir()) if tree.journal.is_dir() else ():

@@ -10,7 +10,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from nasacct.errors import TEMPORARY, NasacctError
-from nasacct.store import inventory
+from nasacct.store import forgotten, inventory
+from nasacct.store.personal import left_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,13 @@ class Inventories:
                 # the source has just replaced it, or lost it
                 return
         try:
-            inventory.merge(self._root, inventory.decoded(content, f"the inventory of {source}"))
+            theirs = inventory.decoded(content, f"the inventory of {source}")
+            gone = forgotten.read(self._root).keys()
+            if gone:
+                # who was forgotten here does not come back from there
+                stay, _ = left_out(theirs.said.values(), inventory.read(self._root), gone)
+                theirs = inventory.Inventory(stay)
+            inventory.merge(self._root, theirs)
         except NasacctError as error:
             log.warning("whose what is at %s is not learned: %s", source, error)
             if error.status == TEMPORARY:

@@ -45,7 +45,7 @@ def of_journal(store):
     path = journal.files(Tree(store, "nas1").journal)[-1]
     head, parts, end = journal_frames.unpack(path.read_bytes(), len(journal.MAGIC))
     frames = path.read_bytes()[end:]
-    path.write_bytes(journal.MAGIC + journal_frames._pack(head | {"nasacct_journal": 3}, [bytes(parts)]) + frames)
+    path.write_bytes(journal.MAGIC + journal_frames.pack(head | {"nasacct_journal": 3}, [bytes(parts)]) + frames)
 
 
 CASES = [

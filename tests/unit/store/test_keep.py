@@ -180,7 +180,7 @@ def test_a_journal_of_a_newer_version_is_refused(tmp_path):
 def newer(content):
     """The journal file's content, said to be of version 9."""
     header, parts, end = journal_frames.unpack(content, len(journal.MAGIC))
-    packed = journal_frames._pack(header | {"nasacct_journal": 9}, [bytes(parts)])
+    packed = journal_frames.pack(header | {"nasacct_journal": 9}, [bytes(parts)])
     return journal.MAGIC + packed + content[end:]
 
 
