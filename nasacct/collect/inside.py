@@ -170,11 +170,8 @@ class Inside:
 
     def _end(self, server: Server, at: Instant) -> Counts | None:
         """The last counts of a server; one that lived between two readings is met in this moment."""
-        if server.epoch not in self._subjects and self._tallies.began:
-            self._tallies.read(at, [server])
-            tally = self._tallies.tally(server.epoch)
-            if tally is not None:
-                self._subjects[server.epoch] = self._open(tally)
+        if server.epoch not in self._subjects and (tally := self._tallies.meet(at, server)) is not None:
+            self._subjects[server.epoch] = self._open(tally)
         return self._tallies.end(server.epoch, at)
 
     def _open(self, tally: Tally) -> Subject:

@@ -72,6 +72,8 @@ class Tallies:
         self._section: Section | None = None
         self._counts: dict[int, Counts] = {}
         self._before: set[int] = set()
+        #: inodes whose counts have changed since they were told last
+        self._moved: set[int] = set()
         self._left: dict[int, _Left] = {}
         self._tallies: dict[str, Tally] = {}
         self._owners: dict[int, str] = {}
@@ -82,11 +84,6 @@ class Tallies:
     def generation(self) -> str:
         """What tells these counts from all that were or will be."""
         return f"{self._name}_{self._number}"
-
-    @property
-    def began(self) -> bool:
-        """Whether anything is counted."""
-        return self._began_ns is not None
 
     @property
     def full(self) -> bool:
@@ -113,8 +110,18 @@ class Tallies:
         fresh = [epoch for epoch, server in wanted.items() if epoch not in self._tallies and self._follow(server)]
         for namespace in [n for n in self._left if n in self._owners or self._unclaimed(n, changed)]:
             del self._left[namespace]
-        moved = {self._owners[namespace] for namespace in changed if namespace in self._owners}
+        moved = {self._owners[namespace] for namespace in self._moved if namespace in self._owners}
+        self._moved.clear()
         return {epoch: self._tallies[epoch] for epoch in (*fresh, *moved.difference(fresh))}
+
+    def meet(self, at: Instant, server: Server) -> Tally | None:
+        """Read all, and follow one server that is ending; its tally if its namespace is known. Raises OSError."""
+        if self._began_ns is None:
+            return None
+        self._read(at)
+        if server.epoch not in self._tallies:
+            self._follow(server)
+        return self._tallies.get(server.epoch)
 
     def tally(self, epoch: str) -> Tally | None:
         """That of a server; None where its namespace is not known."""
@@ -173,7 +180,7 @@ class Tallies:
         """Count no more, and leave nothing behind."""
         self._counting.close()
         self._began_ns = self._section = None
-        for known in (self._counts, self._before, self._left, self._tallies, self._owners):
+        for known in (self._counts, self._before, self._moved, self._left, self._tallies, self._owners):
             known.clear()
 
     def _begin(self, at: Instant, servers: int) -> None:
@@ -199,7 +206,7 @@ class Tallies:
 
     def _take(self, section: Section) -> set[int]:
         """Understand the lines that differ from those of the last reading."""
-        changed = set()
+        changed: set[int] = set()
         for line in section.lines - (self._section.lines if self._section else frozenset()):
             found = entry(line)
             if found is None:
@@ -208,6 +215,8 @@ class Tallies:
             changed.add(found.namespace)
             self._counts.setdefault(found.namespace, {})[found.key] = found.hits, found.us
         self._section = section
+        # also when it is read for the end of one server only
+        self._moved |= changed
         return changed
 
     def _follow(self, server: Server) -> bool:

@@ -202,6 +202,19 @@ def test_a_server_that_lived_between_two_readings_has_its_calls(histograms):
     run.sampler.end()
 
 
+def test_the_end_of_one_server_hides_no_call_of_another(run):
+    """Its last reading has everybody's counts in it; the others' are told in the next cycle."""
+    run.start("b", 2)
+    run.cycle()
+    run.counting.call(1)
+    run.stop("b")
+    run.start("c", 3)
+    run.counting.call(1)
+    run.stop("c")
+    run.cycle()
+    assert run.usage()["a"] == 2
+
+
 def test_it_leaves_nothing_in_the_kernel(run):
     """When the collector ends its histograms are gone."""
     run.source.close()
