@@ -32,6 +32,7 @@ TOP_VIEWS = {
     "top_operations": ["ops"],
     "top_inside": ["inside"],
     "top_latency": ["latency"],
+    "exported": ["exports", "nfsd"],
     "answered": ["nfsd", "inside"],
     "top_full": ["inflight"],
     "top_procedures": ["inside"],
