@@ -72,12 +72,15 @@ def forget(where, member="1001", now=NOW):
 def sums(where, besides=()):
     """What everybody moved, by server, member's number and client, but for these clients and what is no client's."""
     found = {}
-    for by in ("server", "member", "client"):
+    for by in ("server", "member"):
         for row in usage(where, by, ring=None):
-            if row[by] is not None and row[by] not in besides:
-                # what is possible of a client is less by what is certain of others, also of who is forgotten
-                kinds = ("", "_max", "_quality") if by in ("server", "member") else ("", "_quality")
-                found[by, row[by], row.get("owner")] = tuple(row[f"{m}{kind}"] for m in MEASURES for kind in kinds)
+            found[by, row[by]] = tuple(row[f"{m}{kind}"] for m in MEASURES for kind in ("", "_max", "_quality"))
+    # of a client what is certain: what is possible is less by what is certain of others, also of who is forgotten; and
+    # an address that is two members' has a row for each of them until one is forgotten
+    for row in usage(where, "client", ring=None):
+        if row["client"] is not None and row["client"] not in besides:
+            name = "client", row["client"], row["owner"]
+            found[name] = tuple(row[m] + before for m, before in zip(MEASURES, found.get(name, (0, 0)), strict=True))
     return found
 
 
