@@ -97,7 +97,6 @@ class InFlight:
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """The sums by now. Where nothing may be sampled the note says why."""
-        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
         at, links = machine.now(), _links(machine)
         listed: list[Subject] = []
         batch = Batch(self.name, at, listed, complete=listing.complete_at(at))
@@ -115,8 +114,6 @@ class InFlight:
             batch.cpu_us = (sampling.cpu_ns - self._cpu_ns) // 1000
             self._cpu_ns = sampling.cpu_ns
         batch.note = self._off or self._trouble()
-        batch.took_us = (time.perf_counter_ns() - began) // 1000
-        batch.cpu_us += (time.thread_time_ns() - cpu) // 1000
         return batch
 
     def ends(self, machine: Machine) -> Batch | None:

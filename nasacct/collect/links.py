@@ -11,7 +11,6 @@ the server among its keys. Whom a link was given to it stays with, for as long a
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,7 +72,6 @@ class Links:
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """Read every link. Raises OSError when the dump fails as a whole."""
-        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
         at = machine.now()
         counters = machine.links()
         with self._lock:
@@ -89,8 +87,6 @@ class Links:
             if changed.any():
                 batch.rows[LINKS.name] = Rows(self._sids[changed], view[changed])
             self._list(counters, batch)
-        batch.took_us = (time.perf_counter_ns() - began) // 1000
-        batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
         return batch
 
     def owner(self, server: Server) -> None:

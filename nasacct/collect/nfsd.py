@@ -6,7 +6,6 @@ The format is in `nfsd_text`, the fast way to its numbers in `nfsd_rows`, what t
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,13 +92,10 @@ class Nfsd:
 
     def read(self, machine: Machine, listing: Listing, skip: Collection[str] = frozenset()) -> Batch:
         """Read every listed server but those of the epochs in `skip`. What fails for one is in `Batch.failed`."""
-        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
         cycle = self.files.read(machine, listing, skip, host=not self.semantics.settled)
         with self._lock:
             batch = self._take(machine, listing, cycle)
         self.files.publish(cycle)
-        batch.took_us = (time.perf_counter_ns() - began) // 1000
-        batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
         return batch
 
     def final(self, machine: Machine, server: Server) -> Batch | None:

@@ -8,7 +8,6 @@ them by namespace, each server gets rows of its own.
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,7 +60,6 @@ class Procs:
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """The procedures and threads as the newest reading of `nfsd` has them, at the instant of that reading."""
-        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
         cycle = self._nfsd.files.next(self._cycle, self._patience_s)
         if cycle is None:
             known = [subject for subject in [self._host, *self._servers.values()] if subject is not None]
@@ -74,8 +72,6 @@ class Procs:
                 rows = {**self._take_servers(machine, cycle, batch), **self._take_host(machine, cycle, batch)}
                 values = np.array(list(rows.values()), np.int64).reshape(-1, PROCS.width)
                 batch.rows = self._changes.rows(list(rows), values)
-        batch.took_us = (time.perf_counter_ns() - began) // 1000
-        batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
         return batch
 
     def final(self, machine: Machine, server: Server) -> Batch | None:

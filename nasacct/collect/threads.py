@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,12 +98,8 @@ class Threads:
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """Read the histogram, and the threads it names. Raises OSError where the kernel has none."""
-        began, cpu = time.perf_counter_ns(), time.thread_time_ns()
         with self._lock:
-            batch = self._read(machine, listing)
-        batch.took_us = (time.perf_counter_ns() - began) // 1000
-        batch.cpu_us = (time.thread_time_ns() - cpu) // 1000
-        return batch
+            return self._read(machine, listing)
 
     def final(self, machine: Machine, server: Server) -> Batch | None:
         """The last readings of an ending server's threads.
