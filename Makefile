@@ -36,7 +36,7 @@ demo: $(READY)
 
 # tests that make up a small world of their own, two at a time, the longest first; what owns the machine's (namespaces,
 # mounts, processors) runs by itself
-BESIDE := tests/faults/test_sweep.py tests/faults/test_schedules.py $(wildcard tests/faults/test_*cop*.py) tests/unit tests/sql
+BESIDE := tests/faults/test_sweep.py tests/faults/test_forgetting.py tests/faults/test_schedules.py $(wildcard tests/faults/test_*cop*.py) tests/unit tests/sql
 test: packages lint
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(BESIDE)
 	$(BIN)/pytest $(addprefix --ignore=,$(BESIDE))

@@ -117,6 +117,18 @@ def test_nothing_names_who_is_forgotten(store, form, rules):
     assert forgotten.read(store).keys() == {"1001"}
 
 
+def test_paths_of_their_exports_leave_the_address_book(store):
+    """Which export_stats has told, with or without the container's directory; another member's stay."""
+    tree = Tree(store, "nas1")
+    assert keep(tree, START.timestamp() + 50 * 3600, GO) == 0
+    told_of = {"p1": "/export/tank/aurelia", "p2": "/tank/aurelia/private", "p3": "/export/tank/boris"}
+    with (tree.folder / addresses.FILE).open("a") as book:
+        book.writelines(f"{addresses.Entry(i, path, int(START.timestamp())).encode()}\n" for i, path in told_of.items())
+    forget(store)
+    assert told_of.keys() & addresses.book(tree.folder).keys() == {"p3"}
+    assert named(store, NAMES) == []
+
+
 def test_the_newest_file_is_struck_when_another_one_is_begun(tmp_path):
     """Nothing of it is shown meanwhile; then no id is left, nor any order."""
     root.prepare(tmp_path)
