@@ -53,7 +53,7 @@ def rows_of(root, **asked):
     return {row["client"]: row for row in usage_rows.usage(root, "client", **asked)}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     cycles=st.lists(
         st.lists(

@@ -81,7 +81,7 @@ def test_what_an_edge_cuts_is_divided_by_time_and_may_be_more(store):
     assert first["operations_quality"] == second["operations_quality"] == "bounded"
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
 @given(cuts=st.lists(st.floats(1, 599), max_size=3), server=st.sampled_from([None, "a", "b"]))
 def test_spans_add_up_wherever_they_are_cut(store, cuts, server):
     """Of every operation and its time, to the last one."""

@@ -100,7 +100,7 @@ def test_members_keep_their_parts_to_the_byte_when_usage_is_gone(days, tmp_path)
     assert by_member() == before
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(moments=st.lists(MOMENTS, min_size=1, max_size=4, unique=True), at_once=st.booleans())
 # around midnight a row's part lies in the next day's segment; an edge of 5 minutes needs nothing
 @example(

@@ -185,7 +185,7 @@ def test_steps_begin_at_multiples_of_their_length():
     assert made == [(TEN, TEN + timedelta(hours=1)), (TEN + timedelta(hours=1), TEN + timedelta(hours=2))]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=18, deadline=None)
 @given(
     growth=st.lists(st.integers(0, 2**61), min_size=1, max_size=8),
     gaps=st.lists(st.sampled_from([1, 10, 17, 299, 300, 301, 4000]), min_size=8, max_size=8),
@@ -237,7 +237,7 @@ def days(tmp_path_factory):
     return [Warehouse(path) for path in found]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(edges=st.lists(EDGES, min_size=2, max_size=2, unique=True), nudge=st.sampled_from([0, 0, 7, -13]))
 # the first file reaches over midnight, so the first day of usage is the next one, though nothing was dropped
 @example(edges=[TEN, TEN + timedelta(minutes=5)], nudge=7)
