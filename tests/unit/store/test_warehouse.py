@@ -210,7 +210,7 @@ while not keep(tree, 2e9, rules):
 """
 
 
-def test_thousands_of_answers_are_right_while_the_keeper_and_the_collector_work(tmp_path):
+def test_a_thousand_answers_are_right_while_the_keeper_and_the_collector_work(tmp_path):
     """Readers take no lock: at any moment the answer holds all that was written, once, from rows and from cells."""
     recorder = Recorder(tmp_path)
     server = recorder.thing("nfsd", server="srv1")
@@ -237,7 +237,7 @@ def test_thousands_of_answers_are_right_while_the_keeper_and_the_collector_work(
     collector.start()
     warehouse, answers = Warehouse(tmp_path), 0
     try:
-        while answers < 2000:
+        while answers < 1000:
             view = ("nfsd", "nfsd_5m", "nfsd_1h", "nfsd_1d")[answers % 4]
             before = written[0]
             answer = warehouse.query(ADDED.replace("nfsd", view), views=[view]).to_pylist()[0]["m"]
