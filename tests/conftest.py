@@ -23,6 +23,7 @@ _skipped: list[str] = []
 _told: list[str] = []
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Say which tests must run one after the other where several run at a time (--dist loadgroup)."""
     for item in items:
