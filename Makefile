@@ -35,11 +35,11 @@ demo: $(READY)
 	@echo '  make test'
 
 # tests that make up a small world of their own, two at a time, the longest first; what owns the machine's (namespaces,
-# mounts, disks) then runs one by one, beside virtual machines
+# mounts, processors) runs by itself
 BESIDE := tests/faults/test_sweep.py tests/faults/test_forgetting.py tests/faults/test_schedules.py $(wildcard tests/faults/test_*cop*.py) tests/unit tests/sql
 test: packages lint
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(BESIDE)
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup $(addprefix --ignore=,$(BESIDE))
+	$(BIN)/pytest $(addprefix --ignore=,$(BESIDE))
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -14,24 +14,8 @@ settings.register_profile("here", deadline=None)
 settings.register_profile("landing", deadline=None, derandomize=True)
 settings.load_profile("landing" if os.environ.get("CI") else "here")
 
-#: Tests of these folders have the machine for themselves, but for a virtual one: namespaces, mounts, disks are its own.
-ALONE = {"system", "faults"}
-#: Test files that share a virtual machine, which is booted once for all of them.
-TOGETHER = {"test_inflight": "test_inside"}
-
 _skipped: list[str] = []
 _told: list[str] = []
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Say which tests must run one after the other where several run at a time (--dist loadgroup)."""
-    for item in items:
-        folder, file = item.path.parent.name, item.path.stem
-        if folder == "lab":
-            item.add_marker(pytest.mark.xdist_group(TOGETHER.get(file, file)))
-        elif folder in ALONE:
-            item.add_marker(pytest.mark.xdist_group("alone"))
 
 
 def pytest_runtest_logreport(report):

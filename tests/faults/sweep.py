@@ -3,7 +3,7 @@
     python sweep.py collect|keep|ask FOLDER [READS]
 
 Of the keeper's steps, which read again and again what is whole, every READSth read fails (20; 1: all of them), and one
-opening in three, in the last step one in ten, unless READS is less.
+opening in six, in the last step one in twenty, unless READS is less.
 
 It imports once and forks for every call. Below FOLDER each try gets a copy of its own. Printed is JSON: how many calls
 of each class there were, and a line for every promise that was not kept.
@@ -429,7 +429,7 @@ def main():
                     kill=name != "a late part",
                     forever=name != "a late part",
                     # a read that fails leaves nothing behind; what opens files for a late part did so for the day
-                    steps={calls.READ: reads, calls.OPEN: min(reads, 10 if name == "a late part" else 3)},
+                    steps={calls.READ: reads, calls.OPEN: min(reads, 20 if name == "a late part" else 6)},
                 )
             following = folder / f"after {name}"
             shutil.copytree(template, following)

@@ -93,7 +93,7 @@ def _tally(record_property):
     record_property("told", "\n".join(TALLY.lines()))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=70, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schedule=SCHEDULES)
 @example(schedule=Schedule(host_wide=False, servers=0, history=0, seconds=1, minutes=1, steps=ROT_AFTER_ROT))
 @example(schedule=Schedule(host_wide=False, servers=2, history=1000, seconds=1, minutes=15, steps=ROT_OF_REPEATED))
