@@ -1,20 +1,18 @@
 """What a histogram of the kernel counts of each server, from its birth on.
 
 The histogram knows namespaces by their inode, which the kernel gives to the next one as soon as one is gone. So what
-stood under an inode when its server ended is taken off what stands there later. Entries cannot be taken out one by one:
-when a generation fills, or has had no room for something, a new one is begun, and with it every server at zero. The old
-one counts on until the new one does; what is called between the readings of both, thousandths of a second, is in
-neither.
+stood under an inode when its server ended is taken off what stands there later. When a generation fills
+(`generations.py`), or has had no room for something, a new one is begun, and with it every server at zero. The old one
+counts on until the new one does; what is called between the readings of both, thousandths of a second, is in neither.
 """
 
 from __future__ import annotations
 
-import errno
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nasacct.collect.tracing import entry, room
+from nasacct.collect.generations import Generations
+from nasacct.collect.tracing import entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from nasacct.collect.tracing import Counting, Section
     from nasacct.store.frame import Instant
 
-#: A generation that is fuller than this (of 100) is replaced.
-FULL = 70
 #: How long a generation is kept at least, unless something did not fit in.
 KEPT_NS = 300 * 10**9
 #: In so many readings an inode that nobody has may have counted before it is somebody's that is not known.
@@ -64,11 +60,8 @@ class Tallies:
     """
 
     def __init__(self, counting: Counting, name: str) -> None:
-        # names of histograms are the whole kernel's
-        self._counting, self._name = counting, f"{name}_{secrets.token_hex(4)}"
-        self._number = self._size = 0
-        self._began_ns: int | None = None
-        self._read_ns = self._before_ns = 0
+        self._generations = Generations(counting, name)
+        self._began_ns = self._read_ns = self._before_ns = 0
         self._section: Section | None = None
         self._counts: dict[int, Counts] = {}
         self._before: set[int] = set()
@@ -83,14 +76,14 @@ class Tallies:
     @property
     def generation(self) -> str:
         """What tells these counts from all that were or will be."""
-        return f"{self._name}_{self._number}"
+        return self._generations.name
 
     @property
     def full(self) -> bool:
         """Whether it is time for a new generation."""
-        if self._section is None or self._began_ns is None:
+        if self._section is None:
             return False
-        crowded = self._section.entries * 100 > FULL * self._size
+        crowded = self._generations.crowded(self._section)
         return self.dropped or (crowded and self._read_ns - self._began_ns >= KEPT_NS)
 
     @property
@@ -104,7 +97,7 @@ class Tallies:
         Raises OSError.
         """
         wanted = {server.epoch: server for server in servers}
-        if self._began_ns is None:
+        if not self._generations.begun:
             self._begin(at, len(wanted))
         changed = self._read(at)
         fresh = [epoch for epoch, server in wanted.items() if epoch not in self._tallies and self._follow(server)]
@@ -116,7 +109,7 @@ class Tallies:
 
     def meet(self, at: Instant, server: Server) -> Tally | None:
         """Read all, and follow one server that is ending; its tally if its namespace is known. Raises OSError."""
-        if self._began_ns is None:
+        if not self._generations.begun:
             return None
         self._read(at)
         if server.epoch not in self._tallies:
@@ -138,7 +131,7 @@ class Tallies:
     def end(self, epoch: str, at: Instant) -> Counts | None:
         """The last counts of a server that has ended; None when they are not known. Raises OSError."""
         tally = self.forget(epoch)
-        if tally is None or tally.lost or self._began_ns is None:
+        if tally is None or tally.lost or not self._generations.begun:
             return None
         self._read(at)
         self._left[tally.namespace] = _Left(dict(self._counts.get(tally.namespace, {})), at.boot_ns)
@@ -158,7 +151,7 @@ class Tallies:
         """
         old = self.generation
         self._begin(at, len(self._tallies))
-        found = self._counting.read()
+        found = self._generations.all()
         last: dict[str, Counts] = {}
         if old in found:
             self._take(found[old])
@@ -167,9 +160,9 @@ class Tallies:
                 self.note = f"there was no room for {dropped} calls in the kernel: what was called meanwhile is unknown"
             else:
                 last = {epoch: self.of(tally) for epoch, tally in self._tallies.items() if not tally.lost}
-            self._counting.remove(old)
+            self._generations.remove(old)
         self._counts, self._section = {}, None
-        self._take(self._mine(found))
+        self._take(self._newest(found))
         self._left.clear()
         for tally in self._tallies.values():
             tally.base = dict(self._counts.get(tally.namespace, {}))
@@ -178,31 +171,31 @@ class Tallies:
 
     def close(self) -> None:
         """Count no more, and leave nothing behind."""
-        self._counting.close()
-        self._began_ns = self._section = None
+        self._generations.close()
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._section = None
         for known in (self._counts, self._before, self._moved, self._left, self._tallies, self._owners):
             known.clear()
 
     def _begin(self, at: Instant, servers: int) -> None:
-        size = room(servers)
-        self._counting.begin(f"{self._name}_{self._number + 1}", size)
-        self._number, self._size = self._number + 1, size
+        self._generations.begin(servers)
         self._began_ns = self._read_ns = at.boot_ns
 
     def _read(self, at: Instant) -> set[int]:
         """Read the histogram; the inodes under which something has changed."""
-        section = self._mine(self._counting.read())
+        section = self._newest(self._generations.all())
         self._before, self._before_ns = set(self._counts), self._read_ns
         self._read_ns = at.boot_ns
         return self._take(section)
 
-    def _mine(self, found: Mapping[str, Section]) -> Section:
-        section = found.get(self.generation)
-        if section is None:
-            # somebody has removed it
-            self.close()
-            raise FileNotFoundError(errno.ENOENT, "the kernel's histogram is gone; it will be made anew")
-        return section
+    def _newest(self, found: Mapping[str, Section]) -> Section:
+        try:
+            return self._generations.newest(found)
+        except FileNotFoundError:
+            self._forget_all()
+            raise
 
     def _take(self, section: Section) -> set[int]:
         """Understand the lines that differ from those of the last reading."""
@@ -224,7 +217,6 @@ class Tallies:
         namespace = server.about.get("netns")
         if not isinstance(namespace, int):
             return False
-        assert self._began_ns is not None
         tally = Tally(server, namespace, max(self._began_ns, self._before_ns))
         owner, left = self._owners.get(namespace), self._left.get(namespace)
         if left is not None:

@@ -12,7 +12,6 @@ written counts when it makes a page dirty, not when it reaches the disk.
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,8 +21,8 @@ import numpy as np
 from nasacct.collect import process
 from nasacct.collect.changes import Changes
 from nasacct.collect.descriptor import Descriptor
-from nasacct.collect.tallies import FULL
-from nasacct.collect.tracing import Histogram, entry, room
+from nasacct.collect.generations import Generations
+from nasacct.collect.tracing import Histogram, entry
 from nasacct.store.frame import Batch, Subject
 from nasacct.store.schema import THREADS
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from nasacct.collect.machine import Listing, Machine, Server
-    from nasacct.collect.tracing import Counting
+    from nasacct.collect.tracing import Counting, Section
     from nasacct.store.frame import Rows
 
 #: How long last readings wait for a cycle that reads.
@@ -86,8 +85,9 @@ class Threads:
         self, admit: Callable[[Subject], int], counting: Counting | None = None, *, proc: str = "/proc"
     ) -> None:
         self._admit, self._proc = admit, proc
-        self._counting = counting or Histogram("nasacct-threads", "common_pid", us=False)
-        self._prefix, self._number, self._size = f"nasacct_threads_{secrets.token_hex(4)}", 0, 0
+        self._generations = Generations(
+            counting or Histogram("nasacct-threads", "common_pid", us=False), "nasacct_threads"
+        )
         self._lock = threading.Lock()
         self._lines: frozenset[bytes] = frozenset()
         self._threads: dict[int, _Thread] = {}
@@ -126,13 +126,12 @@ class Threads:
     def close(self) -> None:
         """Count no more, and leave nothing in the kernel."""
         with self._lock:
-            self._counting.close()
-            self._number, self._lines = 0, frozenset()
+            self._generations.close()
 
     def _read(self, machine: Machine, listing: Listing) -> Batch:
         at = machine.now()
         servers: dict[object, Server] = {server.about.get("netns"): server for server in listing.servers}
-        if not self._number:
+        if not self._generations.begun:
             self._begin(len(servers))
             self._looked_ns = machine.now().boot_ns
             self._before = dict(self._nfsd_threads())
@@ -155,35 +154,33 @@ class Threads:
 
     def _moved(self, servers: dict[object, Server]) -> dict[int, Server]:
         """The threads that have answered calls since the last look, and whose."""
-        found = self._counting.read()
-        section = found.get(f"{self._prefix}_{self._number}")
-        if section is None:
-            self._counting.close()
-            self._number, self._lines = 0, frozenset()
-            raise FileNotFoundError(2, "the kernel's histogram is gone; it will be made anew")
-        lines, self._lines = section.lines - self._lines, section.lines
-        if section.dropped or section.entries * 100 > FULL * self._size:
-            old = f"{self._prefix}_{self._number}"
+        section = self._generations.read()
+        answered = self._answered(section)
+        self._lines = section.lines
+        if section.dropped or self._generations.crowded(section):
+            old = self._generations.name
             self._begin(len(servers))
-            self._counting.remove(old)
-            self._lines = frozenset()
-        entries = [one for one in map(entry, lines) if one is not None and one.key.isdigit()]
-        return {int(one.key): servers[one.namespace] for one in entries if one.namespace in servers}
+            self._generations.remove(old)
+        return {tid: servers[namespace] for tid, namespace in answered if namespace in servers}
 
     def _moved_since(self) -> set[int]:
         """The threads that have answered calls since the last look; all when that cannot be had."""
         try:
-            section = self._counting.read().get(f"{self._prefix}_{self._number}")
+            section = self._generations.all().get(self._generations.name)
         except OSError:
             section = None
         if section is None or section.dropped or not self._lines:
             return set(self._threads)
-        return {int(one.key) for one in map(entry, section.lines - self._lines) if one is not None}
+        return {tid for tid, _ in self._answered(section)}
+
+    def _answered(self, section: Section) -> list[tuple[int, int]]:
+        """The threads that have answered calls since the last look, and of which namespace."""
+        entries = [one for one in map(entry, section.lines - self._lines) if one is not None and one.key.isdigit()]
+        return [(int(one.key), one.namespace) for one in entries]
 
     def _begin(self, servers: int) -> None:
-        self._size = room(servers)
-        self._counting.begin(f"{self._prefix}_{self._number + 1}", self._size)
-        self._number += 1
+        self._generations.begin(servers)
+        self._lines = frozenset()
 
     def _met(self, fresh: dict[int, Server]) -> list[_Thread]:
         """The threads that are new, if they can be read."""
@@ -197,7 +194,7 @@ class Threads:
             base = before[1] if before is not None and before[0] == started else (0, 0)
             # it had answered nothing at the last look, and so it had read nothing
             since = max(self._looked_ns, process.born_boot_ns(started))
-            epoch = f"{server.epoch}/{tid}.{started}-{self._prefix}"
+            epoch = f"{server.epoch}/{tid}.{started}-{self._generations.prefix}"
             subject = Subject(self.name, {"server": server.name}, epoch, about={"absent_boot_ns": since})
             subject.sid = self._admit(subject)
             self._threads[tid] = _Thread(tid, server.epoch, subject, file, base, values)
