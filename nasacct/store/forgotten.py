@@ -4,23 +4,22 @@
 
 First `{"nasacct_forgotten": 1}`, then a line for each time, in the order in which it was done:
 `{"member": "1001", "at": "2026-11-27T15:00:00Z", "is": "forgotten", "sum": "1f0c2a77"}`. `remembered` says that
-somebody wants them known again. The sum is made as that of a statement of the inventory. So nobody who is forgotten
+somebody wants them known again. The sum is that of `summed.py`. So nobody who is forgotten
 comes back unasked.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nasacct.errors import DATA, NasacctError
+from nasacct.store import summed
 from nasacct.store.root import write_atomically
 from nasacct.times import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 #: The version of the file, and its name.
@@ -48,7 +47,7 @@ def note(root: Path, member: str, at: datetime, *, remembered: bool = False) -> 
     """Add that a member is forgotten, or wanted again. For the holder of the inventory's lock. As `read`."""
     before = _read(root / FILE)
     said = {"member": member, "at": iso(at), "is": _REMEMBERED if remembered else _FORGOTTEN}
-    lines = [_line({_KEY: FORMAT}), *(_line(each | {"sum": _sum(each)}) for each in (*before, said))]
+    lines = [summed.line({_KEY: FORMAT}), *(summed.with_sum(each) for each in (*before, said))]
     write_atomically(root / FILE, "".join(f"{line}\n" for line in lines).encode())
 
 
@@ -70,16 +69,8 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _decoded(line: str) -> dict[str, str]:
-    said: dict[str, str] = json.loads(line)
-    if said.pop("sum") != _sum(said) or said["is"] not in (_FORGOTTEN, _REMEMBERED):
-        raise ValueError("its sum is wrong")
+    said = summed.decoded(line)
+    if said["is"] not in (_FORGOTTEN, _REMEMBERED):
+        raise ValueError("it says neither")
     datetime.fromisoformat(said["at"]).astimezone(UTC)
     return {name: said[name] for name in ("member", "at", "is")}
-
-
-def _sum(said: Mapping[str, str]) -> str:
-    return hashlib.sha256(_line(said).encode()).hexdigest()[:8]
-
-
-def _line(said: Mapping[str, object]) -> str:
-    return json.dumps(said, separators=(",", ":"), sort_keys=True)

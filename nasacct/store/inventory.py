@@ -11,9 +11,8 @@ First `{"nasacct_inventory": 1}`, then a line for each statement, in the order i
 
 From `at` on (null: as long as anybody can ask) the thing `is` that, or is no more (null). Of two statements about the
 same moment the one told later holds, so a mistake is mended by telling it right. What somebody tells by hand holds from
-its moment on, whatever others tell of that moment or a later one, until somebody tells it otherwise. The sum is the
-first 8 hexadecimal digits of the sha256 of the rest of the line, with its keys in order and without blanks, so that no
-bit which flips makes one member another.
+its moment on, whatever others tell of that moment or a later one, until somebody tells it otherwise. The sum is that of
+`summed.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from nasacct.errors import DATA, NasacctError
-from nasacct.store import cuts
+from nasacct.store import cuts, summed
 from nasacct.store.root import existing, hold, write_atomically
 from nasacct.times import iso, of_us, us
 
@@ -95,14 +94,12 @@ class Statement:
             "told": iso(datetime.fromtimestamp(self.told, UTC)),
             "by": self.by,
         }
-        return _line(said | {"sum": _sum(said)})
+        return summed.with_sum(said)
 
     @classmethod
     def decode(cls, line: str) -> Statement:
         """The statement of a line; ValueError, KeyError, TypeError when it is none."""
-        said = json.loads(line)
-        if said.pop("sum") != _sum(said):
-            raise ValueError("its sum is wrong")
+        said = summed.decoded(line)
         kind, properties = said["kind"], said["is"]
         at = EVER[0] if said["at"] is None else us(datetime.fromisoformat(said["at"]))
         made = cls(kind, said["id"], at, properties, us(datetime.fromisoformat(said["told"])) // 1_000_000, said["by"])
@@ -301,7 +298,7 @@ def being_told(root: Path) -> Lock:
 
 def write(root: Path, statements: Iterable[Statement]) -> None:
     """Write the inventory anew. For who may change it; OSError when the disk does not take it."""
-    lines = [_line({_KEY: FORMAT}), *(statement.encode() for statement in statements)]
+    lines = [summed.line({_KEY: FORMAT}), *(statement.encode() for statement in statements)]
     write_atomically(root / FILE, "".join(f"{line}\n" for line in lines).encode())
 
 
@@ -319,14 +316,6 @@ def _intervals(said: Mapping[int, Properties | None]) -> Iterator[Interval]:
 
 def _same(one: Interval, other: Interval, owner: tuple[str, ...]) -> bool:
     return all(one.properties.get(name) == other.properties.get(name) for name in owner)
-
-
-def _sum(said: Mapping[str, object]) -> str:
-    return hashlib.sha256(_line(said).encode()).hexdigest()[:8]
-
-
-def _line(said: Mapping[str, object]) -> str:
-    return json.dumps(said, separators=(",", ":"), sort_keys=True)
 
 
 def _damaged(called: str, line: int, why: str) -> NasacctError:
