@@ -1,6 +1,7 @@
 """`nasacct doctor`: what this machine lets nasacct read, and what is missing."""
 
 import dataclasses
+import functools
 import itertools
 import textwrap
 from typing import TYPE_CHECKING
@@ -11,8 +12,11 @@ from nasacct.errors import CONFIG, FINDINGS, NO_INPUT, OK, USAGE, NasacctError
 from nasacct.units import in_bytes, in_percent
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nasacct.collect.finding import Finding
     from nasacct.config import Config
+    from nasacct.store.warehouse import Warehouse
 
 EXAMPLES = {
     "nasacct doctor": "before the first start, as the user that the collector will be",
@@ -60,15 +64,22 @@ def doctor(root: Root = None, config: ConfigFile = None, as_json: Json = False, 
     return FINDINGS if any(finding.state == "missing" for finding in findings) else OK
 
 
+@functools.cache
+def _warehouse(root: "Path") -> "Warehouse":
+    """The store, opened once for all that is asked of it. NasacctError when there is none, or no DuckDB."""
+    from nasacct.store.warehouse import Warehouse
+
+    return Warehouse(root)
+
+
 def _compared(settings: "Config") -> "list[Finding]":
     """Whether the clients' bytes fit those of their servers, where there are any and DuckDB is there to add them up."""
     from nasacct.collect.finding import Finding
 
     try:
         from nasacct.reports.reconciled import reconciled
-        from nasacct.store.warehouse import Warehouse
 
-        found = [one for one in reconciled(Warehouse(settings.root)) if one.link]
+        found = [one for one in reconciled(_warehouse(settings.root)) if one.link]
     except NasacctError as error:
         if error.status == NO_INPUT:
             return []
@@ -96,9 +107,8 @@ def _answered(settings: "Config") -> "list[Finding]":
 
     try:
         from nasacct.reports.answered import answered
-        from nasacct.store.warehouse import Warehouse
 
-        found = answered(Warehouse(settings.root))
+        found = answered(_warehouse(settings.root))
     except NasacctError:
         return []
     sure = [one for one in found if not one.unknown]
@@ -118,9 +128,9 @@ def _costs(settings: "Config") -> "list[Finding]":
 
     try:
         from nasacct.reports.costs import costs
-        from nasacct.store.warehouse import Warehouse
 
-        found = costs(Warehouse(settings.root, settings.node))
+        mine = [one for one in _warehouse(settings.root).by_node() if one.node == settings.node]
+        found = [cost for one in mine for cost in costs(one)]
     except NasacctError:
         return []
     if not found:
