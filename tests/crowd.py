@@ -8,15 +8,14 @@ from collections import Counter
 from itertools import count
 
 import numpy as np
+from journals import usage_of
 
 from nasacct.collect.clients import Clients
 from nasacct.collect.connections import Connection
 from nasacct.collect.machine import LinkCounters, Listing, Server
 from nasacct.collect.sampler import Sampler
 from nasacct.store.frame import Instant
-from nasacct.store.journal_frames import Journal, Origin
-from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account
+from nasacct.store.ledger import Terms
 from nasacct.store.schema import CLIENTS
 from nasacct.store.standing import Standing
 
@@ -165,9 +164,7 @@ class Run:
             self.frames.append(frame)
 
     def _rows(self):
-        origin = Origin("n", "boot", "run", "", "0", 10 * SECOND, TERMS.link_bytes_s)
-        made = Journal("x", 1, origin, 1, self.begun, Standing(), frames=self.frames)
-        return account(of_journal(made)[CLIENTS.name], "n", TERMS).to_pylist()
+        return usage_of(CLIENTS, self.frames, self.begun, TERMS)
 
     def usage(self):
         """(server, client, measure) -> (certain, possible), but for what is no client's."""

@@ -11,12 +11,30 @@ import numpy as np
 
 from nasacct.store import journal
 from nasacct.store.frame import ABSENT, Batch, Frame, Instant, Rows, Subject
+from nasacct.store.journal_readings import of_journal
+from nasacct.store.ledger import account
 from nasacct.store.schema import STREAMS
 from nasacct.store.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from nasacct.store.ledger import Terms
+    from nasacct.store.schema import Stream
+
+
+def unwritten(frames: Iterable[Frame], begun: Instant, terms: Terms, boot_id: str = "boot") -> journal.Journal:
+    """The journal file that these frames of a collector would be, which began at that moment."""
+    origin = journal.Origin("n", boot_id, "run", "", "0", terms.interval_ns, terms.link_bytes_s)
+    return journal.Journal("x", 1, origin, 1, begun, Standing(), frames=list(frames))
+
+
+def usage_of(
+    stream: Stream, frames: Iterable[Frame], begun: Instant, terms: Terms, boot_id: str = "boot"
+) -> list[dict[str, object]]:
+    """The rows that the keeper would make of them, of one stream."""
+    return account(of_journal(unwritten(frames, begun, terms, boot_id))[stream.name], "n", terms).to_pylist()
 
 
 @dataclass(eq=False)

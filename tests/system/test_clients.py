@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from journals import usage_of
 from spaces import eventually
 
 from nasacct.collect import connections, namespaces
@@ -18,10 +19,8 @@ from nasacct.collect.doctor import examine
 from nasacct.collect.live import Live
 from nasacct.collect.machine import Server
 from nasacct.collect.process import started
-from nasacct.store.journal_frames import Journal, Origin
-from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account
-from nasacct.store.standing import Standing
+from nasacct.store.ledger import Terms
+from nasacct.store.schema import STREAMS
 
 pytestmark = pytest.mark.system
 
@@ -42,9 +41,7 @@ def reading(config):
 
 def usage(machine, begun, frames, stream):
     """The rows of a stream that the keeper would make."""
-    origin = Origin("n", machine.boot_id, "run", "", "0", 10**9)
-    made = Journal("x", 1, origin, 1, begun, Standing(), frames=list(frames))
-    return account(of_journal(made)[stream], "n", Terms(10**9)).to_pylist()
+    return usage_of(STREAMS[stream], frames, begun, Terms(10**9), machine.boot_id)
 
 
 def doubts(rows):

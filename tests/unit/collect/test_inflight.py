@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from journals import unwritten, usage_of
 
 from nasacct.collect import inflight
 from nasacct.collect.inflight import GIVEN_UP, InFlight
@@ -21,9 +22,7 @@ from nasacct.collect.sampler import Sampler
 from nasacct.collect.sampling import Sampling
 from nasacct.config.tables import Inflight
 from nasacct.store.frame import Instant
-from nasacct.store.journal_frames import Journal, Origin
-from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account
+from nasacct.store.ledger import Terms
 from nasacct.store.schema import INFLIGHT
 from nasacct.store.standing import Standing
 
@@ -105,9 +104,7 @@ class Run:
             self.frames.append(frame)
 
     def rows(self):
-        origin = Origin("n", "boot", "run", "", "0", 10 * SECOND_NS, TERMS.link_bytes_s)
-        made = Journal("x", 1, origin, 1, self.begun, Standing(), frames=self.frames)
-        return account(of_journal(made)[INFLIGHT.name], "n", TERMS).to_pylist()
+        return usage_of(INFLIGHT, self.frames, self.begun, TERMS)
 
     def usage(self):
         """(server, client, operation) -> (seconds in flight, seconds sampled, seconds full); all of it exact."""
@@ -213,9 +210,7 @@ def test_a_run_begins_at_0_and_adds_to_the_one_before():
     first = Run(nas)
     first.go(100)
     told = first.usage()["a", "10.0.0.1", "read"][0]
-    origin = Origin("n", "boot", "run", "", "0", 10 * SECOND_NS, TERMS.link_bytes_s)
-    stood = Journal("x", 1, origin, 1, first.begun, Standing(), frames=first.frames).standing()
-    second = Run(nas, stood)
+    second = Run(nas, unwritten(first.frames, first.begun, TERMS).standing())
     second.go(100)
     assert second.usage()["a", "10.0.0.1", "read"][0] == pytest.approx(told, rel=0.15)
 

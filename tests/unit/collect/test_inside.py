@@ -5,15 +5,14 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from journals import usage_of
 
 from nasacct.collect import tallies
 from nasacct.collect.inside import BY_PROCEDURE, BY_TIME, Inside, buckets, procedures
 from nasacct.collect.machine import Listing, Server
 from nasacct.collect.sampler import Sampler
 from nasacct.store.frame import Instant
-from nasacct.store.journal_frames import Journal, Origin
-from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account
+from nasacct.store.ledger import Terms
 from nasacct.store.schema import BUCKETS, INSIDE, PROCEDURES
 from nasacct.store.standing import Standing
 
@@ -51,9 +50,7 @@ class Run:
 
     def rows(self):
         """The usage of every server, in the order of its epochs and of time."""
-        origin = Origin("n", "boot", "run", "", "0", 10 * SECOND, 1_000_000)
-        made = Journal("x", 1, origin, 1, self.begun, Standing(), frames=self.frames)
-        return account(of_journal(made)[self.kind.stream.name], "n", Terms(10 * SECOND)).to_pylist()
+        return usage_of(self.kind.stream, self.frames, self.begun, Terms(10 * SECOND))
 
     def usage(self, measure="calls"):
         """By server, the sum of a measure; None where a part of it is unknown."""

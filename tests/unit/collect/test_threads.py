@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import usage_of
 
 from nasacct.collect.descriptor import Descriptor
 from nasacct.collect.machine import Listing, Server
 from nasacct.collect.sampler import Sampler
 from nasacct.collect.threads import Threads, io
 from nasacct.store.frame import Instant
-from nasacct.store.journal_frames import Journal, Origin
-from nasacct.store.journal_readings import of_journal
-from nasacct.store.ledger import Terms, account
+from nasacct.store.ledger import Terms
 from nasacct.store.schema import THREADS
 from nasacct.store.standing import Standing
 
@@ -87,10 +86,8 @@ class Nas:
 
     def usage(self):
         """By server, a list of (bytes read, bytes made dirty) in the order of time."""
-        origin = Origin("n", "boot", "run", "", "0", 10 * SECOND, 1_000_000)
-        made = Journal("x", 1, origin, 1, self.begun, Standing(), frames=self.frames)
         found = {}
-        for row in account(of_journal(made)[THREADS.name], "n", Terms(10 * SECOND)).to_pylist():
+        for row in usage_of(THREADS, self.frames, self.begun, Terms(10 * SECOND)):
             assert row["epoch"].count("/") == 1
             found.setdefault(row["server"], []).append((row["disk_read_bytes"], row["dirtied_bytes"]))
         return found
