@@ -8,14 +8,13 @@ was not kept.
 
 import json
 import mmap
-import os
 import shutil
 import sys
-import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
 import shim as calls
+from forks import forked
 from journals import Recorder
 
 from nasacct.store import forgetting, inventory, keep, striking, tree
@@ -89,23 +88,6 @@ def judge(root, wanted):
         content = path.read_bytes() if path.is_file() else b""
         assert not any(word.encode() in content for word in WORDS), f"{path} says it"
     assert not list(root.rglob(".*")), list(root.rglob(".*"))
-
-
-def forked(work):
-    """Do the work in a process of its own; its status, None when it was killed."""
-    pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            work()
-            status = 0
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent is told
-            sys.stderr.write(traceback.format_exc())
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(pid, 0)
-    return None if os.WIFSIGNALED(status) else status
 
 
 def main():

@@ -21,6 +21,7 @@ import traceback
 from pathlib import Path
 
 import shim as calls
+from forks import forked
 from journals import Recorder
 
 from nasacct.collect import daemon
@@ -190,7 +191,7 @@ def try_collect(what, template):
         assert writer.close(10), f"not written: {writer.trouble}"
         expect(writer.synced_seq, 8, "frames on the disk")
 
-    if not forked(work, mortal=what.action == calls.KILL):
+    if not lives(work, mortal=what.action == calls.KILL):
         # the next run begins with what was not acknowledged; its time goes on
         where = what.root / f"node={NODE}" / "journal"
         files = [journal.read(p) for p in journal.files(where)]
@@ -224,7 +225,7 @@ def try_keep(what, template, step):
 
     if what.action != calls.KILL:
         work()
-    elif not forked(work, mortal=True):
+    elif not lives(work, mortal=True):
         exact(answered(what.root), "after the kill")
     expiry.clean(place)
     for _ in range(2):
@@ -259,22 +260,10 @@ def try_ask(what, template):
     exact(answered(what.root), "after the fault")
 
 
-def forked(work, *, mortal=False):
-    """Do the work in a process of its own; whether it lived to its end."""
-    sys.stdout.flush()
-    pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            work()
-            status = 0
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent is told
-            sys.stderr.write(traceback.format_exc())
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(pid, 0)
-    if mortal and os.WIFSIGNALED(status):
+def lives(work, *, mortal=False):
+    """Do the work in a process of its own; whether it lived to its end. Only a `mortal` one may not."""
+    status = forked(work)
+    if mortal and status is None:
         return False
     assert status == 0, "the process under the fault failed, see above"
     return True
@@ -290,7 +279,7 @@ def counted(root, template, of, work):
         work(root, lambda: shim.arm(of))
         shared[:] = shim.calls.to_bytes(8, "little")
 
-    forked(count)
+    lives(count)
     shutil.rmtree(root)
     return int.from_bytes(shared[:], "little")
 
@@ -368,7 +357,7 @@ def recorded(folder):
                 made.final(ended, {"read_bytes": 33}, seconds=3)
                 made.wait(-3)
 
-    forked(work)
+    lives(work)
     return folder
 
 
@@ -398,7 +387,7 @@ def main():
     if which == "collect":
         template = folder / "begun"
         template.mkdir()
-        forked(lambda: collect(template, range(1)).close(10))
+        lives(lambda: collect(template, range(1)).close(10))
         sweep.sweep(
             "collecting",
             template,
@@ -418,7 +407,7 @@ def main():
         }
         for name, step in steps.items():
             if name == "a late part":
-                forked(lambda root=template: late(root))
+                lives(lambda root=template: late(root))
             if which == "keep":
                 sweep.sweep(
                     name,
@@ -433,7 +422,7 @@ def main():
                 )
             following = folder / f"after {name}"
             shutil.copytree(template, following)
-            forked(lambda root=following, step=step: step(tree.Tree(root, NODE)))
+            lives(lambda root=following, step=step: step(tree.Tree(root, NODE)))
             template = following
             if which == "ask":
                 sweep.sweep(name, template, calls.OPEN | calls.READ, asked, try_ask)
