@@ -13,22 +13,27 @@ import payload
 import vm
 
 
-@pytest.fixture(scope="session")
-def inside(tmp_path_factory):
-    """The directory that guest/inside.py left, which is played once for all that looks inside nfsd."""
-    out, said = tmp_path_factory.mktemp("inside"), io.BytesIO()
-    machine = vm.Machine(
-        disks=[vm.Disk("nas", "2G", "iops-total=30")],
-        inputs=[payload.tree()],
-        site=payload.site_packages(),
-        stdout=said,
-        stderr=said,
-    )
-    end = machine.run(["python3", "guest/inside.py"], out, timeout_s=400)
+def played(script, out, disk, timeout_s):
+    """Boot a machine with that disk, and play a script of guest/ in it; what it leaves comes to `out`."""
+    said = io.BytesIO()
+    machine = vm.Machine(disks=[disk], inputs=[payload.tree()], site=payload.site_packages(), stdout=said, stderr=said)
+    end = machine.run(["python3", f"guest/{script}"], out, timeout_s=timeout_s)
     words = said.getvalue().decode("utf-8", "replace")[-6000:]
     assert end.status == 0, f"the guest ended with {end.status}; it said:\n{words}\nits console:\n{end.console}"
     print(words, f"{end.accelerator}: {end.lived_s:.0f} s")
     return out
+
+
+@pytest.fixture(scope="session")
+def accuracy(tmp_path_factory):
+    """The directory that guest/accuracy.py left: truth.json, collect.log, store."""
+    return played("accuracy.py", tmp_path_factory.mktemp("lab"), vm.Disk("nas", "2G"), 340)
+
+
+@pytest.fixture(scope="session")
+def inside(tmp_path_factory):
+    """The directory that guest/inside.py left, which is played once for all that looks inside nfsd."""
+    return played("inside.py", tmp_path_factory.mktemp("inside"), vm.Disk("nas", "2G", "iops-total=30"), 400)
 
 
 @pytest.fixture(scope="session")
