@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.clients import measure
 from bench.collect import namespaces
 from bench.figures import Figure, Spread, cpu_ms, table
+from bench.running import run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.collect.namespaces import Fleet
     from bench.taking import Taken
 
-#: The exit statuses of sysexits.h, and what a shell gives for a program ended by SIGINT.
-UNAVAILABLE, NO_PERMISSION, INTERRUPTED = 69, 77, 130
+
 _CYCLES = {
     "idle": "a cycle in which nothing moved",
     "used": f"a cycle in which one server in {measure.USED} was used",
@@ -30,29 +30,23 @@ _CYCLES = {
 def main() -> int:
     """Measure and print; the exit status says whether it could be measured, not what came out."""
     options = _options()
-    if os.geteuid() != 0:
-        print("bench/clients makes network namespaces: run it as root", file=sys.stderr)
-        return NO_PERMISSION
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-clients-") as folder:
-            namespaces.isolate()
-            fleet = namespaces.make(options.servers)
-            taken = measure.run(fleet, Path(folder), namespaces.counter(), options.each, options.repeat)
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
-        print(f"bench/clients could not measure: {err}", file=sys.stderr)
-        return UNAVAILABLE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    found = figures(taken)
-    if options.json:
-        print(json.dumps({**taken.facts, "figures": [figure.as_json() for figure in found]}, indent=1))
-    else:
-        facts = taken.facts
-        print(f"{facts['servers']} network namespaces (made in {facts['made_s']} s), {facts['each']} clients each.")
-        print("CPU time is user and system of the whole process. A dump of all links is part of each cycle.")
-        print(f"All were listed after {facts['cycles until all are listed']} cycles.\n")
-        print(table(found))
-    return 0
+
+    def taken(fleet: Fleet, folder: Path) -> Taken:
+        return measure.run(fleet, folder, namespaces.counter(), options.each, options.repeat)
+
+    return run("clients", options.servers, taken, partial(tell, as_json=options.json))
+
+
+def tell(taken: Taken, *, as_json: bool) -> None:
+    """Print it."""
+    found, facts = figures(taken), taken.facts
+    if as_json:
+        print(json.dumps({**facts, "figures": [figure.as_json() for figure in found]}, indent=1))
+        return
+    print(f"{facts['servers']} network namespaces (made in {facts['made_s']} s), {facts['each']} clients each.")
+    print("CPU time is user and system of the whole process. A dump of all links is part of each cycle.")
+    print(f"All were listed after {facts['cycles until all are listed']} cycles.\n")
+    print(table(found))
 
 
 def figures(taken: Taken) -> list[Figure]:

@@ -4,43 +4,35 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.collect import measure, namespaces, report
+from bench.running import run
+
+if TYPE_CHECKING:
+    from bench.collect.namespaces import Fleet
+    from bench.taking import Taken
 
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 #: The text of a busy server of a real kernel.
 TEMPLATE = _REPOSITORY / "tests/fixtures/proc/6.12.117-srv1/nfsd.txt"
-#: The exit statuses of sysexits.h.
-UNAVAILABLE, NO_PERMISSION = 69, 77
-#: What a shell gives for a program ended by SIGINT.
-INTERRUPTED = 130
 
 
 def main() -> int:
     """Measure and print; the exit status says whether it could be measured, not what came out."""
     options = _options()
-    if os.geteuid() != 0:
-        print("bench/collect makes network namespaces: run it as root", file=sys.stderr)
-        return NO_PERMISSION
     build = _REPOSITORY / "build"
     build.mkdir(exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-collect-", dir=build) as folder:
-            namespaces.isolate()
-            fleet = namespaces.make(options.servers)
-            taken = measure.run(fleet, Path(folder), namespaces.counter(), TEMPLATE, options.repeat)
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
-        print(f"bench/collect could not measure: {err}", file=sys.stderr)
-        return UNAVAILABLE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    print(json.dumps(report.as_json(taken), indent=1) if options.json else report.as_text(taken))
-    return 0
+
+    def taken(fleet: Fleet, folder: Path) -> Taken:
+        return measure.run(fleet, folder, namespaces.counter(), TEMPLATE, options.repeat)
+
+    def tell(found: Taken) -> None:
+        print(json.dumps(report.as_json(found), indent=1) if options.json else report.as_text(found))
+
+    return run("collect", options.servers, taken, tell, build)
 
 
 def _options() -> argparse.Namespace:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.collect import namespaces
 from bench.figures import Figure, Spread, table
 from bench.inflight import measure
+from bench.running import run
 
-#: The exit statuses of sysexits.h, and what a shell gives for a program ended by SIGINT.
-UNAVAILABLE, NO_PERMISSION, INTERRUPTED = 69, 77, 130
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.collect.namespaces import Fleet
+
 #: Calls in flight of each used server: none, some, all threads.
 _ROWS = (0, 2, 8)
 _BUDGET, _NO_BUDGET = 1.0, 50.0
@@ -24,30 +25,22 @@ _BUDGET, _NO_BUDGET = 1.0, 50.0
 def main() -> int:
     """Measure and print; the exit status says whether it could be measured, not what came out."""
     options = _options()
-    if os.geteuid() != 0:
-        print("bench/inflight makes network namespaces: run it as root", file=sys.stderr)
-        return NO_PERMISSION
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-inflight-") as folder:
-            namespaces.isolate()
-            fleet = namespaces.make(options.servers)
-            counter = namespaces.counter()
-            free = {rows: measure.sampled(fleet, Path(folder), counter, rows, _NO_BUDGET) for rows in _ROWS}
-            kept = measure.sampled(fleet, Path(folder), counter, _ROWS[-1], _BUDGET)
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
-        print(f"bench/inflight could not measure: {err}", file=sys.stderr)
-        return UNAVAILABLE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    found = figures(free, kept)
-    if options.json:
-        told = {"servers": options.servers, "figures": [figure.as_json() for figure in found]}
-        print(json.dumps(told, indent=1))
-    else:
+
+    def taken(fleet: Fleet, folder: Path) -> tuple[dict[int, measure.Cost], measure.Cost]:
+        counter = namespaces.counter()
+        free = {rows: measure.sampled(fleet, folder, counter, rows, _NO_BUDGET) for rows in _ROWS}
+        return free, measure.sampled(fleet, folder, counter, _ROWS[-1], _BUDGET)
+
+    def tell(found: tuple[dict[int, measure.Cost], measure.Cost]) -> None:
+        told = figures(*found)
+        if options.json:
+            print(json.dumps({"servers": options.servers, "figures": [one.as_json() for one in told]}, indent=1))
+            return
         print(f"{options.servers} network namespaces, one in five used and sampled each second, the others each 10 s.")
         print("The kernel is asked a question of about the same cost, see bench/inflight/standin.py.\n")
-        print(table(found))
-    return 0
+        print(table(told))
+
+    return run("inflight", options.servers, taken, tell)
 
 
 def figures(free: dict[int, measure.Cost], kept: measure.Cost) -> list[Figure]:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.collect import namespaces
 from bench.figures import Figure, cpu_ms, table
+from bench.running import run
 from bench.sources import measure
 
 if TYPE_CHECKING:
+    from bench.collect.namespaces import Fleet
     from bench.taking import Taken
 
-#: The exit statuses of sysexits.h, and what a shell gives for a program ended by SIGINT.
-UNAVAILABLE, NO_PERMISSION, INTERRUPTED = 69, 77, 130
+
 TEMPLATE = Path(__file__).resolve().parents[2] / "tests/fixtures/proc/6.12.117-srv1/nfsd.txt"
 #: CPU-ms of a cycle of all sources together.
 GOAL = 100
@@ -28,29 +27,23 @@ GOAL = 100
 def main() -> int:
     """Measure and print; the exit status says whether it could be measured, not what came out."""
     options = _options()
-    if os.geteuid() != 0:
-        print("bench/sources makes network namespaces: run it as root", file=sys.stderr)
-        return NO_PERMISSION
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-sources-") as folder:
-            namespaces.isolate()
-            fleet = namespaces.make(options.servers)
-            taken = measure.run(fleet, Path(folder), namespaces.counter(), TEMPLATE, options.minutes)
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
-        print(f"bench/sources could not measure: {err}", file=sys.stderr)
-        return UNAVAILABLE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    found = figures(taken)
-    if options.json:
-        print(json.dumps({**taken.facts, "figures": [figure.as_json() for figure in found]}, indent=1))
-    else:
-        facts = taken.facts
-        print(f"{facts['servers']} network namespaces (made in {facts['made_s']} s) of {measure.EACH} clients each;")
-        print(f"one in {measure.USED} is used in every cycle. Histograms have {facts['lines']} lines; that the kernel")
-        print("prints them is not in it. CPU time is user and system of the whole process, a minute's mean.\n")
-        print(table(found))
-    return 0
+
+    def taken(fleet: Fleet, folder: Path) -> Taken:
+        return measure.run(fleet, folder, namespaces.counter(), TEMPLATE, options.minutes)
+
+    return run("sources", options.servers, taken, partial(tell, as_json=options.json))
+
+
+def tell(taken: Taken, *, as_json: bool) -> None:
+    """Print it."""
+    found, facts = figures(taken), taken.facts
+    if as_json:
+        print(json.dumps({**facts, "figures": [figure.as_json() for figure in found]}, indent=1))
+        return
+    print(f"{facts['servers']} network namespaces (made in {facts['made_s']} s) of {measure.EACH} clients each;")
+    print(f"one in {measure.USED} is used in every cycle. Histograms have {facts['lines']} lines; that the kernel")
+    print("prints them is not in it. CPU time is user and system of the whole process, a minute's mean.\n")
+    print(table(found))
 
 
 def figures(taken: Taken) -> list[Figure]:
