@@ -24,7 +24,6 @@ from nasacct.store.schema import CLIENTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nasacct.collect.connected import Moved
     from nasacct.collect.machine import Listing, Machine, Server
     from nasacct.store.frame import Instant, Rows
 
@@ -157,7 +156,7 @@ class Clients:
 
     def _read(self, machine: Machine, listing: Listing) -> Batch:
         at = machine.now()
-        links = self._moved(machine)
+        links = machine.links().moved()
         listed: list[Subject] = []
         batch = Batch(self.name, at, listed, complete=listing.complete_at(at))
         read: list[Live | Unlisted] = []
@@ -201,11 +200,6 @@ class Clients:
                 batch.ended += known.vanish()
                 self._forget(known.subjects())
         return batch
-
-    def _moved(self, machine: Machine) -> dict[str, Moved]:
-        """What has gone over each interface, by name."""
-        counters = machine.links()
-        return dict(zip(counters.names, map(tuple, counters.values[:, :2].tolist()), strict=True))
 
     def _waited(self, server: Server) -> int:
         """When a server was listed last; those that never were come first."""

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from nasacct.collect.connections import Connection, Connections
-    from nasacct.collect.machine import Server
+    from nasacct.collect.machine import Moved, Server
     from nasacct.store.frame import Instant, Subject
 
 #: How long the last word of a connection that has gone is awaited at least: it comes from a work queue of the kernel.
 AWAITED_NS = 500_000_000
-#: What a connection, or all that were never listed, has received and sent.
-Moved = tuple[int, int]
 
 
 @dataclass(slots=True, eq=False)

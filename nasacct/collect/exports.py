@@ -76,8 +76,7 @@ class Exports:
 
     def _read(self, machine: Machine, listing: Listing) -> Batch:
         at = machine.now()
-        counters = machine.links()
-        links = dict(zip(counters.names, map(tuple, counters.values[:, :2].tolist()), strict=True))
+        links = machine.links().moved()
         batch = Batch(self.name, at, [], complete=listing.complete_at(at))
         there: set[_Entry] = set()
         troubled: dict[str, str] = {}

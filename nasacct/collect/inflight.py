@@ -31,7 +31,7 @@ from nasacct.store.schema import INFLIGHT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nasacct.collect.machine import Listing, Machine, Server
+    from nasacct.collect.machine import Listing, Machine, Moved, Server
     from nasacct.collect.sampling import Sampled
     from nasacct.collect.waiting import Flow, Who
     from nasacct.config.tables import Inflight as Settings
@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 #: How long nothing of an operation of a client must have been seen to forget it.
 SILENT_NS = 3600 * SECOND_NS
 GIVEN_UP = "sampling took more than its part of a CPU for a minute; it is given up until the next start"
-#: What a link has received and sent.
-_Moved = tuple[int, int]
 
 
 @dataclass(slots=True, eq=False)
@@ -53,10 +51,10 @@ class _Told:
     one: Sampled
     subject: Subject
     last: Instant
-    link: _Moved | None = None
+    link: Moved | None = None
     flows: dict[Who, Subject] = field(default_factory=dict)
 
-    def moved(self, links: dict[str, _Moved] | None) -> None:
+    def moved(self, links: dict[str, Moved] | None) -> None:
         """Say whether its link has moved since the last cycle; of one that is not known it is taken to have."""
         if links is not None:
             link = links.get(self.one.server.link or "")
@@ -256,13 +254,12 @@ def _of_flow(flow: Flow) -> list[int]:
     return [flow.in_flight_us, flow.sampled_calls, ABSENT, ABSENT, ABSENT]
 
 
-def _links(machine: Machine) -> dict[str, _Moved] | None:
+def _links(machine: Machine) -> dict[str, Moved] | None:
     """What has gone over each interface, by name; None where that cannot be known now."""
     try:
-        counters = machine.links()
+        return machine.links().moved()
     except OSError:
         return None
-    return dict(zip(counters.names, map(tuple, counters.values[:, :2].tolist()), strict=True))
 
 
 def _address(client: bytes) -> str | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LINK_COLUMNS = (
     "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "rx_dropped", "tx_dropped", "rx_errors", "tx_errors",
 )  # fmt: skip
+#: Bytes received and sent over an interface, or a connection.
+Moved = tuple[int, int]
 #: A listing is read again and again for a minute (`observer.RELIST_NS`); later it says nothing of who is not in it.
 OLD_NS = 75_000_000_000
 
@@ -84,6 +86,10 @@ class LinkCounters:
     epochs: list[str]
     values: NDArray[np.int64]
     complete: bool = True
+
+    def moved(self) -> dict[str, Moved]:
+        """What has gone over each interface, by name."""
+        return dict(zip(self.names, map(tuple, self.values[:, :2].tolist()), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
