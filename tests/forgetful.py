@@ -62,5 +62,8 @@ PLAIN = [
     told(None, "address", "192.0.2.102/32", vps="22"),
     told(None, "export", "7", server="101", dataset="tank/aurelia", member="1001"),
     told(None, "export", "8", server="102", dataset="tank/boris", member="1002"),
+    told(None, "dataset", "nas1/11", name="pool/tank/aurelia"),
+    told(None, "dataset", "nas1/12", name="pool/tank/aurelia/below"),
+    told(None, "dataset", "nas1/13", name="pool/tank/boris"),
 ]
 NAMES = ("Aurelia", "aurelias", "tank/aurelia")

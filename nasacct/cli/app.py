@@ -14,7 +14,20 @@ from nasacct.errors import MEANINGS, OK, USAGE, NasacctError
 
 #: Every command in the order of `nasacct --help`.
 COMMANDS = (
-    *("collect", "keep", "compact", "check", "pull", "usage", "exports", "top", "inflight", "inventory", "member"),
+    *(
+        "collect",
+        "keep",
+        "compact",
+        "check",
+        "pull",
+        "usage",
+        "exports",
+        "top",
+        "inflight",
+        "space",
+        "inventory",
+        "member",
+    ),
     *("record", "replay", "parse", "doctor"),
 )
 

@@ -17,7 +17,7 @@ from nasacct.collect.budget import Budget
 from nasacct.collect.lane import Lane
 from nasacct.collect.lines import ParseError
 from nasacct.collect.lives import Lives, Since
-from nasacct.collect.source import Dispensable, OneByOne, Paced
+from nasacct.collect.source import Dispensable, OneByOne, Paced, Unhurried
 from nasacct.store.frame import Batch, Frame, Instant, Subject
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Sampler:
             elif runner.lane.idle and at.boot_ns >= runner.due_ns:
                 self._start(runner, listing, at)
         for runner in self._runners:
-            if runner.lane.idle:
+            if runner.lane.idle or (isinstance(runner.source, Unhurried) and not runner.lane.done):
                 continue
             batch = self._wait(runner, until)
             if batch is None and self._go_round(runner, listing, at):

@@ -48,6 +48,22 @@ class Paced(Protocol):
 
 
 @runtime_checkable
+class Unhurried(Protocol):
+    """A source for which no cycle waits: what it brings is taken in the cycle that finds it there."""
+
+    unhurried: bool
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A source that keeps something open."""
+
+    def close(self) -> None:
+        """Let everything go."""
+        ...
+
+
+@runtime_checkable
 class Dispensable(Protocol):
     """A source without which all others go on: it is closed when it takes too much CPU time."""
 

@@ -17,6 +17,8 @@ from nasacct.collect.links import Links
 from nasacct.collect.nfsd import Nfsd
 from nasacct.collect.node import Node
 from nasacct.collect.procs import Procs
+from nasacct.collect.source import Closable
+from nasacct.collect.space import Space
 from nasacct.collect.threads import Threads
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
         all_sources += [InFlight(admit, ids, config.inflight, config.sources.budget_percent / 100)]
     if live:
         all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
+        all_sources.append(Space(admit, config.space.interval_s, config.space.datasets))
     return [s for s in all_sources if s.name in enabled]
 
 
@@ -77,7 +80,7 @@ class Finals:
     def close(self) -> None:
         """Let go what sources keep open."""
         for source in self._sampler.sources:
-            if isinstance(source, Clients | Inside | Threads | InFlight):
+            if isinstance(source, Closable):
                 source.close()
 
     def link(self, event: LinkEnded) -> Frame | None:

@@ -26,8 +26,9 @@ SYSTEM_ROOT = Path("/var/lib/nasacct")
 NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
 Source = Literal[
-    "nfsd", "procs", "links", "clients", "disks", "node", "export_stats", "inside", "latency", "threads", "inflight"
-]
+    "nfsd", "procs", "links", "clients", "disks", "node", "export_stats", "inside", "latency", "threads", "inflight",
+    "space",
+]  # fmt: skip
 #: Those that are read unless others are named.
 _READ: tuple[Source, ...] = ("nfsd", "procs", "links", "clients", "disks", "node")
 
@@ -163,6 +164,15 @@ class Inflight(Table):
     interval_ms: int = Field(default=1000, description="a number of ms from 100 to 60000", ge=100, le=60_000)
 
 
+class Space(Table):
+    """Which ZFS datasets' space is looked at beside those that servers show, where the source `space` is read."""
+
+    interval_s: int = Field(default=900, description="a whole number of seconds from 60 to 86400", ge=60, le=86_400)
+    datasets: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][^@#\t\n]*$")], ...] = Field(
+        default=(), description='a list of datasets such as ["tank/vps"]; each with all below it', strict=False
+    )
+
+
 class Vpsadmin(Table):
     """The API that knows who owns what."""
 
@@ -186,7 +196,7 @@ class Store(Table):
     readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days_of: dict[str, Days] = Field(
-        default={"clients": 90, "exports": 90, "inflight": 90, "inside": 90},
+        default={"clients": 90, "exports": 90, "inflight": 90, "inside": 90, "space": 90},
         description="a table of streams and whole numbers of days, such as { health = 30 }",
     )
     link_rate_bits: int = Field(
@@ -237,6 +247,7 @@ class Config(Table):
     sources: Sources = Field(default=Sources(), description="a table")
     export_stats: ExportStats = Field(default=ExportStats(), description="a table")
     inflight: Inflight = Field(default=Inflight(), description="a table")
+    space: Space = Field(default=Space(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     store: Store = Field(default=Store(), description="a table")
     privacy: Privacy = Field(default=Privacy(), description="a table")

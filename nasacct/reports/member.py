@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +15,7 @@ from nasacct.errors import NO_INPUT, NasacctError
 from nasacct.reports.breakdown import order, views
 from nasacct.reports.mine import MyClients, MyExports, MyVpses
 from nasacct.reports.owning import by_owner
+from nasacct.reports.space import space
 from nasacct.reports.usage import ask
 from nasacct.store import forgotten, inventory
 from nasacct.store.inventory import EVER
@@ -63,6 +65,7 @@ def exported(root: Path, member: str, step: str | None, zone: tzinfo, ring: Path
         "exports": asked.by("export", "server", lambda: MyExports(known, member)),
         "vpses": asked.by("vps", "client", lambda: MyVpses(known, member, warehouse.addresses())),
         "clients_of_exports": asked.clients(),
+        "space": [asdict(one) for one in space(root, member, ring=ring)],
     }
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)

@@ -43,7 +43,7 @@ _KEY = "nasacct_inventory"
 
 #: Who told what a file says that somebody wrote.
 BY_HAND = "hand"
-Kind = Literal["member", "vps", "address", "export", "server"]
+Kind = Literal["member", "vps", "address", "export", "server", "dataset"]
 #: What is known of a thing: the names of its properties, of which each may be missing.
 PROPERTIES: dict[Kind, tuple[str, ...]] = {
     "member": ("name", "into"),
@@ -52,6 +52,8 @@ PROPERTIES: dict[Kind, tuple[str, ...]] = {
     "export": ("server", "node", "dataset", "dataset_id", "snapshot", "address", "member"),
     # its id is NODE/NAME
     "server": ("dataset", "pool", "snapshot", "address"),
+    # its id is NODE/GUID
+    "dataset": ("name",),
 }
 #: The properties that say whose a thing is, and what of it: when one changes, usage changes hands.
 _OWNER: dict[Kind, tuple[str, ...]] = {

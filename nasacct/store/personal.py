@@ -51,13 +51,7 @@ class Personal:
 
     def paths(self, paths: Iterable[str]) -> set[str]:
         """Of these paths those of datasets that were theirs."""
-        datasets = {
-            i.properties.get("dataset")
-            for name in self.known.things("export").values()
-            for i in name
-            if i.properties.get("member") == self.member
-        }
-        ends = tuple(f"/{dataset}" for dataset in datasets if dataset)
+        ends = tuple(f"/{dataset}" for dataset in self._datasets)
         return {path for path in paths if path.startswith("/") and path.removesuffix("/private").endswith(ends)}
 
     def addresses(self, addresses: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -91,6 +85,8 @@ class Personal:
                     said = {key: said[key] for key in ("into",) if key in said}
                 elif kind in ("export", "server"):
                     said = {key: value for key, value in said.items() if key != "dataset"}
+                elif kind == "dataset":
+                    said = {}
                 else:
                     said = {} if keeps else None
             yield replace(statement, properties=said)
@@ -102,6 +98,8 @@ class Personal:
             return statement.id == self.member
         if kind == "server":
             return self._showed(statement)
+        if kind == "dataset":
+            return any(f"/{dataset}/" in f"/{said.get('name', '')}/" for dataset in self._datasets)
         if kind == "address":
             moments = self._moments[kind, statement.id]
             until = moments[bisect_right(moments, statement.at)]
@@ -161,6 +159,12 @@ class Personal:
             said = next((i.properties for _, all_ in covering for i in all_ if i.since <= since < i.until), None)
             owners |= self._vps_owners(said.get("vps"), since, until) if said else set()
         return owners
+
+    @cached_property
+    def _datasets(self) -> set[str]:
+        """The names of the datasets of exports while those were theirs."""
+        every = (i.properties for intervals in self.known.things("export").values() for i in intervals)
+        return {said["dataset"] for said in every if said.get("member") == self.member and said.get("dataset")}
 
     @cached_property
     def _prefixes(self) -> list[tuple[IPv4Network | IPv6Network, list[Interval]]]:

@@ -268,6 +268,14 @@ _DISKS = (
 )
 DISKS = Stream("disks", "disks", ("disk", "device"), _DISKS, _as_read(_DISKS))
 
+#: One ZFS dataset, by its guid: what it holds, and how much more it may hold by its quotas and those above it, and by
+#: what is left of the pool.
+_SPACE = tuple(
+    Measure(f"{name}_bytes", "bytes", "gauge")
+    for name in ("used", "referenced", "available", "quota", "refquota", "snapshots")
+)
+SPACE = Stream("space", "space", ("dataset",), _SPACE, _as_read(_SPACE))
+
 #: The machine as a whole: /proc/pressure/io (microseconds), /proc/stat (ticks of 1/100 s), memory, load.
 _NODE = (
     *_counters("us", ["io_some_us", "io_full_us"]),
@@ -305,4 +313,4 @@ _HEALTH = tuple(
 HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH))
 
 _OF_NFSD = (EXPORTS, INSIDE, LATENCY, THREADS, INFLIGHT)
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, NODE, HEALTH)}
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, SPACE, NODE, HEALTH)}

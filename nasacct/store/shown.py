@@ -1,7 +1,8 @@
-"""Shown: what servers show to clients, as osctl-exportfs's configuration says, told to the inventory by the keeper.
+"""Shown: what servers show to clients, and what datasets are called, told to the inventory by the keeper.
 
-The collector writes the directory that a server shows (`dir`) and the path under which clients mount it (`as`) into
-what its births and the heads of journal files are about. vpsAdmin makes them so (github.com/vpsfreecz/vpsadmin,
+Of datasets usage has the guid alone; what they are called, as `zfs list` says, is in what their births are about. Of
+servers it is the directory that one shows (`dir`) and the path under which clients mount it (`as`), as
+osctl-exportfs's configuration says. vpsAdmin makes them so (github.com/vpsfreecz/vpsadmin,
 libnodectld/lib/nodectld/nfs_server.rb and api/models/transaction_chains/export/create.rb):
 
     /POOL/1001/photos/private                    as /export/1001/photos                          a dataset
@@ -22,20 +23,20 @@ from typing import TYPE_CHECKING
 from nasacct.errors import NasacctError
 from nasacct.store import inventory
 from nasacct.store.inventory import Statement
-from nasacct.store.schema import NFSD
+from nasacct.store.schema import NFSD, SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nasacct.store.frame import Subject
-    from nasacct.store.inventory import Properties
+    from nasacct.store.inventory import Kind, Properties
     from nasacct.store.journal import Journal
     from nasacct.store.tree import Tree
 
 log = logging.getLogger(__name__)
 
-#: Who tells it.
-BY = "osctl-exportfs"
+#: Who tells what servers show, and what datasets are called.
+BY, BY_ZFS = "osctl-exportfs", "zfs"
 #: A path of a snapshot: that of the dataset, and when it was taken (Ruby's Time#iso8601).
 _SNAPSHOT = re.compile(r"(?P<path>.+)-(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d))", re.ASCII)
 #: In which directory of a dataset its files are, and below which path all are shown unless a pool says otherwise.
@@ -43,22 +44,21 @@ _PRIVATE, _ROOT = "private", "export"
 
 
 def learn(tree: Tree, found: Journal) -> None:
-    """Tell the inventory what a journal file says that servers show, as far as it is new.
+    """Tell the inventory what a journal file says that servers show and datasets are called, as far as it is new.
 
     What cannot be told is told in the log: the next file's head says it again.
     """
     try:
         known, now_s = inventory.read(tree.root), int(time.time())
-        new: dict[str, list[Statement]] = {}
+        new: dict[tuple[Kind, str], list[Statement]] = {}
         for at_us, subject in told(found):
-            properties = shown(subject)
-            if not properties:
+            seen = _seen(tree.node, subject, at_us, now_s)
+            if seen is None:
                 continue
-            seen = Statement("server", f"{tree.node}/{subject.keys['server']}", at_us, properties, now_s, BY)
-            before = new.get(seen.id)
+            before = new.get(seen.about[:2])
             # of one that began anew within the file the last counts
-            if more := known.news(seen) if before is None else [seen] * (before[-1].properties != properties):
-                new.setdefault(seen.id, []).extend(more)
+            if more := known.news(seen) if before is None else [seen] * (before[-1].properties != seen.properties):
+                new.setdefault(seen.about[:2], []).extend(more)
         if new:
             inventory.tell(tree.root, chain.from_iterable(new.values()))
     except (NasacctError, OSError) as error:
@@ -66,12 +66,24 @@ def learn(tree: Tree, found: Journal) -> None:
 
 
 def told(found: Journal) -> Iterator[tuple[int, Subject]]:
-    """The servers that the head and the births of a journal file tell, and when they were so (µs of UTC)."""
+    """The servers and datasets that the head and births of a journal file tell, and when they were so (µs of UTC)."""
     head = ((found.at.wall_ns, subject) for subject in found.carry.live.values())
     births = chain.from_iterable(((_born(s, f.at.wall_ns), s) for s in f.births) for f in found.frames)
     for wall_ns, subject in chain(head, births):
-        if subject.source == NFSD.source and subject.keys.get("server") is not None:
+        if subject.source == SPACE.source or (subject.source == NFSD.source and subject.keys.get("server") is not None):
             yield wall_ns // 1000, subject
+
+
+def _seen(node: str, subject: Subject, at_us: int, now_s: int) -> Statement | None:
+    """What is said of the server or dataset; None: nothing."""
+    if subject.source == SPACE.source:
+        name = subject.about.get("name")
+        called = {"name": name} if isinstance(name, str) and name else None
+        return (
+            Statement("dataset", f"{node}/{subject.keys['dataset']}", at_us, called, now_s, BY_ZFS) if called else None
+        )
+    properties = shown(subject)
+    return Statement("server", f"{node}/{subject.keys['server']}", at_us, properties, now_s, BY) if properties else None
 
 
 def shown(subject: Subject) -> Properties:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nasacct.collect.space_finding import DEVICE
 from nasacct.collect.tracing import TRACEFS
 from nasacct.store.pulling.remote import SSH
 
@@ -42,9 +43,17 @@ def test_systemd_takes_the_unit(tmp_path, name):
     assert "RestrictNamespaces" not in unit("collect")["Service"]
 
 
-def test_systemd_takes_the_unit_with_what_looking_inside_needs(tmp_path):
-    """The drop-in gives it one more directory that it may write, which is that of instances, and nothing else."""
-    for path in ("nasacct-collect.service", "nasacct-collect.service.d/inside.conf"):
+@pytest.mark.parametrize(
+    ("name", "gives"),
+    [
+        ("inside", {"ReadWritePaths": f"{TRACEFS}/instances"}),
+        ("space", {"PrivateDevices": "no", "DevicePolicy": "closed", "DeviceAllow": f"{DEVICE} rw"}),
+    ],
+)
+def test_systemd_takes_the_unit_with_what_a_source_needs(tmp_path, name, gives):
+    """The drop-in gives it one directory that it may write, or one device, and nothing else."""
+    drop_in = f"nasacct-collect.service.d/{name}.conf"
+    for path in ("nasacct-collect.service", drop_in):
         copy = tmp_path / path
         copy.parent.mkdir(exist_ok=True)
         copy.write_text((DEPLOY / "systemd" / path).read_text().replace("/opt/nasacct/bin/nasacct", "/bin/true"))
@@ -52,10 +61,10 @@ def test_systemd_takes_the_unit_with_what_looking_inside_needs(tmp_path):
         argv = ["systemd-analyze", "verify", tmp_path / "nasacct-collect.service"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
-    drop_in = configparser.ConfigParser(interpolation=None)
-    drop_in.optionxform = str
-    drop_in.read(DEPLOY / "systemd/nasacct-collect.service.d/inside.conf")
-    assert dict(drop_in["Service"]) == {"ReadWritePaths": f"{TRACEFS}/instances"}
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str
+    parser.read(DEPLOY / "systemd" / drop_in)
+    assert dict(parser["Service"]) == gives
 
 
 def test_systemd_takes_the_unit_of_a_copy(tmp_path):

@@ -74,7 +74,7 @@ def server(recorder, about, name="123", life="1"):
 def cycles(recorder, *things):
     """A journal file of three cycles; the next begins a new one."""
     for n in range(3):
-        recorder.cycle({thing: {"read_bytes": n} for thing in things})
+        recorder.cycle({t: {"used_bytes" if t.source == "space" else "read_bytes": n} for t in things})
     recorder.rotate()
 
 
@@ -146,3 +146,20 @@ def test_the_keeper_goes_on_when_it_cannot_tell(recorder, tree, caplog):
     cycles(recorder, one)
     assert keep(tree, START.timestamp(), KEPT) == 0
     assert "is damaged" in caplog.text
+
+
+def test_the_keeper_tells_what_datasets_are_called(recorder, tree):
+    """By their guids; one that was renamed is called so from the next head on, and no usage changed hands."""
+    one = recorder.thing("space", "zfs/42", dataset="42")
+    one.about = {"name": "tank/nas/1001"}
+    cycles(recorder, one)
+    one.subject.about = {"name": "tank/nas/1002"}
+    cycles(recorder, one)
+    cycles(recorder)
+    assert keep(tree, START.timestamp(), KEPT) == 0
+    known = inventory.read(tree.root)
+    names = [(*i[:2], i.properties["name"]) for i in known.things("dataset")["nas1/42"]]
+    at = us(START) + 180_000_000
+    assert names == [(EVER[0], at, "tank/nas/1001"), (at, EVER[1], "tank/nas/1002")]
+    assert {statement.by for statement in known.statements} == {"zfs"}
+    assert cuts.known(tree.root) == ()

@@ -1,0 +1,41 @@
+"""Whether datasets' space can be asked for here, for `nasacct doctor`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasacct.collect import pools, space
+from nasacct.collect.finding import Finding
+from nasacct.units import in_duration
+
+if TYPE_CHECKING:
+    from nasacct.config import Config
+
+DEVICE = Path("/dev/zfs")
+
+
+def look(config: Config, kstats: Path = pools.KSTATS, device: Path = DEVICE) -> Finding:
+    """Nothing is asked of a pool, for it might not answer."""
+    reads = {"reads": f"zfs list -Hp, every {in_duration(config.space.interval_s)}", "needs": f"{device}"}
+    lacks, mend = "", ""
+    stands: dict[str, str] = {}
+    try:
+        stands = pools.look(kstats)
+    except OSError as error:
+        lacks, mend = f"there is no ZFS here ({kstats}: {error.strerror})", "modprobe zfs"
+    if not lacks and not stands:
+        lacks, mend = "no pool is imported", "zpool import"
+    elif not lacks and space.program() is None:
+        lacks, mend = "there is no program zfs", "install zfsutils"
+    elif not lacks and not os.access(device, os.R_OK | os.W_OK):
+        lacks, mend = f"{device} may not be opened", "deploy/systemd/nasacct-collect.service.d/space.conf allows it"
+    asleep = [why for why in stands.values() if why]
+    told = lacks or "; ".join([f"{len(stands) - len(asleep)} of {len(stands)} pools answer", *asleep])
+    if space.Space.name not in config.sources.enabled:
+        to_know = "to know what datasets hold and when they are full, name space in sources.enabled"
+        return Finding("source", space.Space.name, "note", f"not collected; {told}", to_know, **reads)
+    if lacks:
+        return Finding("source", space.Space.name, "missing", lacks, mend, **reads)
+    return Finding("source", space.Space.name, "note" if asleep else "ok", told, **reads)
