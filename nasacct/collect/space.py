@@ -25,7 +25,7 @@ from nasacct.collect.lines import ParseError
 from nasacct.store.frame import Batch, Subject
 from nasacct.store.mounts import mounts
 from nasacct.store.schema import SPACE
-from nasacct.store.shown import dataset
+from nasacct.store.shown_dataset import dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -48,8 +48,8 @@ _NO_MORE = "dataset does not exist"
 class Space:
     """Asks for the datasets every `interval_s`, and hands out the rows that changed.
 
-    `extra` are the names of datasets that are looked at with all below them, beside those that servers show; `runs` is the
-    program that is run instead of `zfs`.
+    `extra` are the names of datasets that are looked at with all below them, beside those that servers show; `runs` is
+    the program that is run instead of `zfs`.
     """
 
     name = SPACE.source

@@ -2,20 +2,12 @@
 
 Of datasets usage has the guid alone; what they are called, as `zfs list` says, is in what their births are about. Of
 servers it is the directory that one shows (`dir`) and the path under which clients mount it (`as`), as
-osctl-exportfs's configuration says. vpsAdmin makes them so (github.com/vpsfreecz/vpsadmin,
-libnodectld/lib/nodectld/nfs_server.rb and api/models/transaction_chains/export/create.rb):
-
-    /POOL/1001/photos/private                    as /export/1001/photos                          a dataset
-    /POOL/vpsadmin/mount/12.clone/private        as /export/1001/photos-2026-11-27T01:00:00Z     a snapshot of it
-
-where POOL is a file system, storage/nas. Whoever shows something else shows the dataset that is called as the
-directory.
+osctl-exportfs's configuration says (`shown_dataset.py`).
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import time
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -24,6 +16,7 @@ from nasacct.errors import NasacctError
 from nasacct.store import inventory
 from nasacct.store.inventory import Statement
 from nasacct.store.schema import NFSD, SPACE
+from nasacct.store.shown_dataset import dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +30,6 @@ log = logging.getLogger(__name__)
 
 #: Who tells what servers show, and what datasets are called.
 BY, BY_ZFS = "osctl-exportfs", "zfs"
-#: A path of a snapshot: that of the dataset, and when it was taken (Ruby's Time#iso8601).
-_SNAPSHOT = re.compile(r"(?P<path>.+)-(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d))", re.ASCII)
-#: In which directory of a dataset its files are, and below which path all are shown unless a pool says otherwise.
-_PRIVATE, _ROOT = "private", "export"
 
 
 def learn(tree: Tree, found: Journal) -> None:
@@ -95,29 +84,7 @@ def shown(subject: Subject) -> Properties:
     return of_path | ({"address": address} if isinstance(address, str) else {})
 
 
-def dataset(directory: str, path: str) -> Properties:
-    """The dataset that is shown, its pool and its snapshot, as far as directory and path tell; {} of the root."""
-    of_directory, of_path = _parts(directory), _parts(path)
-    if of_directory[-1:] == [_PRIVATE]:
-        of_directory.pop()
-    if (match := _SNAPSHOT.fullmatch("/".join(of_path))) is not None:
-        parts = match["path"].split("/")
-        return {"dataset": "/".join(parts[parts[0] == _ROOT and len(parts) > 1 :]), "snapshot": match["at"]}
-    same = 0
-    for one, other in zip(reversed(of_directory), reversed(of_path), strict=False):
-        if one != other:
-            break
-        same += 1
-    if 0 < same < len(of_directory):
-        return {"dataset": "/".join(of_directory[-same:]), "pool": "/".join(of_directory[:-same])}
-    return {"dataset": "/".join(of_directory)} if of_directory else {}
-
-
 def _born(subject: Subject, wall_ns: int) -> int:
     """When a server began, not after it was first seen."""
     born = subject.about.get("born_ns")
     return min(born, wall_ns) if isinstance(born, int) else wall_ns
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part]

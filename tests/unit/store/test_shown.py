@@ -12,6 +12,7 @@ from nasacct.store import cuts, inventory, shown
 from nasacct.store.inventory import EVER, Statement
 from nasacct.store.keep import Rules, keep
 from nasacct.store.root import hold
+from nasacct.store.shown_dataset import dataset
 from nasacct.store.tree import Tree
 from nasacct.times import us
 
@@ -44,13 +45,13 @@ KNOWN = {"dataset": "1001/photos", "pool": "tank/nas", "address": "192.0.2.10"}
 )
 def test_directory_and_path_tell_the_dataset(directory, path, said):
     """As vpsAdmin makes them; a snapshot is of its dataset, wherever its clone is; else it is what it is called."""
-    assert shown.dataset(directory, path) == said
+    assert dataset(directory, path) == said
 
 
 @given(directory=st.text(st.sampled_from("/a1-T:Z.é\n"), max_size=20), path=st.text(max_size=40))
 def test_whatever_they_are_they_tell_a_dataset_or_nothing(directory, path):
     """Every property is a text that is not empty."""
-    said = shown.dataset(directory, path)
+    said = dataset(directory, path)
     assert set(said) <= {"dataset", "pool", "snapshot"}
     assert all(said.values())
 
