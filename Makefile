@@ -34,12 +34,12 @@ demo: $(READY)
 	@echo '  $(BIN)/nasacct doctor'
 	@echo '  make test'
 
-# tests that make up a small world of their own, two at a time, the longest first; what owns the machine's (namespaces,
-# mounts, processors) runs by itself
+# tests that make up a small world of their own, two at a time, the longest first; of the others, those that own the
+# machine's (namespaces, mounts) one by one, beside the virtual machine (tests/conftest.py)
 BESIDE := tests/faults/test_sweep.py tests/faults/test_forgetting.py tests/faults/test_schedules.py $(wildcard tests/faults/test_*cop*.py) tests/unit tests/sql
 test: packages lint
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(BESIDE)
-	$(BIN)/pytest $(addprefix --ignore=,$(BESIDE))
+	$(BIN)/pytest --numprocesses 2 --dist loadscope $(addprefix --ignore=,$(BESIDE))
 
 lint: $(READY)
 	$(BIN)/ruff check .

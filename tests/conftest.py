@@ -7,6 +7,7 @@ import os
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # no example is too slow on a busy machine; what lands is judged by the same examples each time, everybody else's runs
 # look for new ones
@@ -29,6 +30,18 @@ def pytest_runtest_logreport(report):
 def pytest_collectreport(report):
     if report.skipped:
         _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
+
+
+class Apart(LoadScopeScheduling):
+    """One worker has the virtual machine, which mostly waits, the other what owns this machine's namespaces."""
+
+    def _split_scope(self, nodeid):
+        return "lab" if nodeid.startswith("tests/lab/") else "machine"
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """What --dist=loadscope means here."""
+    return Apart(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 #: What usage is first told by, of that which is told by owner.
 _OWNED: dict[str, By] = {"member": "server", "export": "server", "vps": "client", "client": "client"}
+#: What is one row, on whichever nodes it was; a client's id is of its node.
+_OVER_NODES = ("member", "export", "vps")
 #: Kinds of whose an address is, in the order in which they are told; None: of something else.
 _KINDS = (VPS, SHARED, ADDRESS, None)
 
@@ -67,8 +69,9 @@ def usage(
     with `step` (10s, 5m, 1h, 1d: days of the zone) for each step from its first to its last. None is unknown.
 
     By member, it is what the servers of their exports moved while those were theirs; None: nobody is known.
-    By export, what servers moved while they showed it, itself or a snapshot of it, on whichever nodes: `node` names
-    them all, `export` is the number under which it was shown last, `dataset` its name; None: none is known.
+    By export, what servers moved while they showed it, itself or a snapshot of it: `export` is the number under which
+    it was shown last, `dataset` its name; None: none is known. By member, export and vps a row is of all nodes on which
+    there was anything of it, and `node` names them.
     By client, what an address moved over the exports of one member: `client` is the address, `id` what the store calls
     it. By vps, what the addresses of a VPS moved so. The measures then are received_bytes and sent_bytes, of TCP's
     payload; a row of each node has no client (None): what its servers' links moved besides. `kind` says whether the
@@ -143,7 +146,7 @@ def _by_owner(
     def asked(one: str | None, begin: datetime | None, end: datetime | None) -> pa.Table:
         return ask(warehouse, of, begin, end, step, zone, server or one)
 
-    owned = by_owner(owners, asked, *span, order(of), over_nodes=by == "export")
+    owned = by_owner(owners, asked, *span, order(of), over_nodes=by in _OVER_NODES)
     keys = _Keys(known, made[0], owned) if made else None
     rows = owned.usage.select(["node", "who", "to"]).to_pylist()
     return owned.usage, [getattr(keys, f"of_{by}")(row) for row in rows]
@@ -157,7 +160,7 @@ class _Keys:
 
     def of_member(self, row: Row) -> Row:
         """A member's."""
-        return self._named(row, "member", row["who"] or None) | {"node": row["node"]}
+        return self._named(row, "member", row["who"] or None) | {"node": self._node(row)}
 
     def of_export(self, row: Row) -> Row:
         """An export's, and its owner's."""
@@ -168,8 +171,7 @@ class _Keys:
             number, dataset, member = self._owners.folded.title(row["who"], at)
             found = {"export": number, "dataset": dataset}
         owner = self._known.member(member, at) if member else None
-        where = row["node"] or ", ".join(self._nodes[row["who"]])
-        return found | self._named(row, "owner", owner) | {"node": where}
+        return found | self._named(row, "owner", owner) | {"node": self._node(row)}
 
     def of_client(self, row: Row) -> Row:
         """A client's, its VPS's and both members'."""
@@ -189,7 +191,11 @@ class _Keys:
         found: Row = {}
         for what, name in (("vps", vps), ("consumer", consumer), ("owner", owner)):
             found |= self._named(row, what, name)
-        return found | {"node": row["node"]}
+        return found | {"node": self._node(row)}
+
+    def _node(self, row: Row) -> str:
+        """The node, or all nodes, of which it tells."""
+        return row["node"] or ", ".join(self._nodes[row["who"]])
 
     def _named(self, row: Row, what: str, name: str | None) -> Row:
         """The id of a member or VPS, and beside it what people call it."""
@@ -205,7 +211,7 @@ def _place(row: Row) -> tuple[Any, ...]:
     """Where a row stands: in each step what is nobody's last, addresses and numbers as numbers."""
     who = [row.get(key) for key in ("client", "vps", "address", "export", "member", "consumer", "owner")]
     nobody = not any(who) and row.get("kind") is None
-    one_node = "" if row.get("export") else row["node"]
+    one_node = row["node"] if nobody or row.get("client") else ""
     kind = _KINDS.index(row.get("kind"))
     in_order = row.get("dataset") or "", *map(_by_number, who)
     return row["from"], one_node, nobody, _by_address(row.get("client") or row.get("address")), kind, in_order

@@ -20,9 +20,9 @@ MEASURES = ("received_bytes", "sent_bytes")
 CYCLES = 20
 
 
-def recorded(where):
+def recorded(where, node="nas1"):
     """A server whose three clients each move something in every cycle of 10 s."""
-    recorder = Recorder(where, start=BEGAN.isoformat(), interval_s=10)
+    recorder = Recorder(where, node, start=BEGAN.isoformat(), interval_s=10)
     link = recorder.thing("links", server="a", link="va")
     clients = [recorder.thing("clients", f"boot/a/{id_}", server="a", client=id_) for id_ in ADDRESSES]
     for thing in clients:
@@ -66,6 +66,20 @@ def test_addresses_are_their_vpses(store):
     """Of prefixes the longest; a hypervisor's own is shared, and one that nobody is known of is itself."""
     inventory.tell(store, [address("192.0.2.0/24", "21"), address("192.0.2.2/32", "")])
     assert told(store) == {"vps 21": 20_000, "shared": 40_000, "2001:db8::3": 60_000, None: 20_000}
+
+
+def test_a_vps_is_one_row_wherever_it_moved_something(store):
+    """So is an address that nobody is known of; what is no client's is each node's."""
+    recorded(store, "nas2")
+    inventory.tell(store, [address("192.0.2.1/32", "21"), address("192.0.2.2/32", "21")])
+    rows = [(row["node"], name(row), row["received_bytes"]) for row in usage(store, "vps")]
+    one = 1000 * CYCLES
+    assert rows == [
+        ("nas1, nas2", "vps 21", 2 * 3 * one),
+        ("nas1, nas2", "2001:db8::3", 2 * 3 * one),
+        ("nas1", None, one),
+        ("nas2", None, one),
+    ]
 
 
 def test_an_address_that_moves_is_each_ones_part(store):
