@@ -65,5 +65,6 @@ PLAIN = [
     told(None, "dataset", "nas1/11", name="pool/tank/aurelia"),
     told(None, "dataset", "nas1/12", name="pool/tank/aurelia/below"),
     told(None, "dataset", "nas1/13", name="pool/tank/boris"),
+    told(None, "dataset", "14", name="tank/aurelia/more", member="1001"),
 ]
 NAMES = ("Aurelia", "aurelias", "tank/aurelia")

@@ -15,6 +15,7 @@ NAMES = {
     "network_interfaces": "network_interface",
     "ip_addresses": "ip_address",
     "exports": "export",
+    "datasets": "dataset",
 }
 
 
@@ -38,12 +39,19 @@ class Vpsadmin:
         resource = parts.path.removeprefix("/v7.0/")
         if resource not in NAMES:
             return 404, {"status": False, "message": "Action not found"}
-        given = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
+        given = {name: values[0] for name, values in parse_qs(parts.query).items()}
         name = NAMES[resource]
-        if extra := given.keys() - {f"{name}[limit]", f"{name}[from_id]"}:
+        known = {f"{name}[{what}]" for what in ("limit", *(["role"] if resource == "datasets" else ["from_id"]))}
+        if extra := given.keys() - known:
             return 200, {"status": False, "message": "input parameters not valid", "errors": {str(extra): ["unknown"]}}
-        rows = sorted(self.rows[resource], key=lambda row: row["id"])
-        rows = [row for row in rows if row["id"] > given.get(f"{name}[from_id]", 0)][: given.get(f"{name}[limit]", 25)]
+        limit = int(given.get(f"{name}[limit]", 25))
+        if resource == "datasets":
+            role = given.get("dataset[role]")
+            rows = [row for row in self.rows[resource] if role in (None, row["role"])]
+            rows = sorted(rows, key=lambda row: row["name"])[:limit]
+        else:
+            rows = sorted(self.rows[resource], key=lambda row: row["id"])
+            rows = [row for row in rows if row["id"] > int(given.get(f"{name}[from_id]", 0))][:limit]
         return 200, {"status": True, "response": {resource: rows, "_meta": {}}, "message": None, "errors": None}
 
 

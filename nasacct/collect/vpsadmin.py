@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BY, EXPORTS = "vpsadmin", "exports"
 #: Rows of a page; how long an answer may take; how often a page is asked for, and how long to wait in between.
 _PAGE, _TIMEOUT_S, _TRIES, _PAUSE_S = 500, 30.0, 3, 2.0
+#: More rows than there are of anything.
+_ALL = 1_000_000
 #: More than any page has.
 _MOST_BYTES = 64 << 20
 
@@ -91,6 +93,16 @@ class Api:
                 yield row
             if not rows:
                 return
+
+    def at_once(self, resource: str, name: str, **asked: str) -> list[dict[str, Any]]:
+        """All rows of a resource that is not in the order of its ids, those that are `asked` for. As `every`."""
+        said = {f"{name}[{key}]": value for key, value in asked.items()}
+        query = urllib.parse.urlencode({f"{name}[limit]": _ALL, **said})
+        where = f"{self.url.rstrip('/')}/{resource}"
+        rows = self._answer(f"{where}?{query}", where).get(resource)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or len(rows) >= _ALL:
+            raise NasacctError(f"{where} answers without a list of all {resource}; is that vpsAdmin's API?", DATA)
+        return rows
 
     def _answer(self, address: str, where: str) -> dict[str, Any]:
         """The response of a page, asked for a few times; NasacctError."""
@@ -163,6 +175,9 @@ def seen(api: Api) -> dict[tuple[Kind, str], Seen]:
                 found["address", network(f"{row['addr']}/{row['prefix']}")] = Seen({"vps": vps})
         for row in api.every("exports", "export"):
             found["export", str(row["id"])] = Seen(_export(row), _us(row.get("created_at")))
+        # those that members have on a NAS, in the order of their names
+        for row in api.at_once("datasets", "dataset", role="primary"):
+            found["dataset", str(row["id"])] = Seen(_said(name=row.get("name"), member=_id(row, "user")))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise NasacctError(f"{api.url} answers with a row that is none ({error!r}); nothing was told", DATA) from None
     return found

@@ -43,10 +43,10 @@ _DAY_US = 86_400_000_000
 class Space:
     """One dataset as it was read last; sizes in bytes, None: unknown, or no such quota.
 
-    `dataset` is its guid, `export` the export that shows it. The member is the one of the export that shows it, or the
-    nearest one above it. `growth_bytes_per_day` is of the used ones, over the `days` that are known. `full_days` are
-    those until nothing is left: half of the chances are before, nine in ten between `full_days_low` and `_high`; None:
-    not within ten years, and all three None also where too few days are known.
+    `dataset` is its guid, `export` the export that shows it. The member is that of the export, or of the dataset as
+    somebody told, or of the nearest one above it of which either is known. `growth_bytes_per_day` is of the used ones,
+    over the `days` that are known. `full_days` are those until nothing is left: half of the chances are before, nine in
+    ten between `full_days_low` and `_high`; None: not within ten years, or, where nothing is foreseen, unknown.
     """
 
     node: str
@@ -158,12 +158,16 @@ class _Whose:
     def __init__(self, known: Inventory, moment: int) -> None:
         self._known, self._moment, self._exports = known, moment, Exports(known)
         self._shown: dict[tuple[str, str], str] = {}
+        self._pools: set[tuple[str, str]] = set()
         for name, intervals in known.things("server").items():
             node, _, server = name.partition("/")
             for interval in intervals:
                 said = interval.properties
                 if interval.since <= moment < interval.until and {"pool", "dataset"} <= said.keys():
                     self._shown[node, f"{said['pool']}/{said['dataset']}"] = server
+                    self._pools.add((node, said["pool"]))
+        told = (i.properties for all_ in known.things("dataset").values() for i in all_ if i.since <= moment < i.until)
+        self._members = {said["name"]: said["member"] for said in told if {"name", "member"} <= said.keys()}
 
     def name(self, node: str, dataset: str) -> str | None:
         """What the dataset of that guid is called."""
@@ -171,16 +175,25 @@ class _Whose:
 
     def of(self, node: str, dataset: str) -> dict[str, Any]:
         """What the dataset of that guid is called, which export shows it, and whose it is."""
-        name = self.name(node, dataset)
-        server, place = None, name or ""
-        while place and server is None:
+        name, member = self.name(node, dataset), None
+        places = [] if name is None else [name.rsplit("/", n)[0] for n in range(name.count("/") + 1)]
+        for place in places:
             server = self._shown.get((node, place))
-            place = place.rpartition("/")[0] if server is None else place
+            member = self._exports.member(node, server, self._moment) if server is not None else self._told(node, place)
+            if member:
+                break
+        server = self._shown.get((node, name or ""))
         shown = self._exports.at(node, server, self._moment) if server is not None else None
-        member = self._exports.member(node, server, self._moment) if server is not None else ""
         return {
             "name": name,
-            "export": shown.export if shown and place == name else None,
+            "export": shown.export if shown else None,
             "member": member or None,
             "member_name": called(self._known, "member", member or None, self._moment),
         }
+
+    def _told(self, node: str, place: str) -> str | None:
+        """Whose the dataset of that name is by what somebody told, who calls it as it is called below the pool."""
+        pools = (pool for of, pool in self._pools if of == node and place.startswith(f"{pool}/"))
+        members = (self._members.get(place.removeprefix(f"{pool}/")) for pool in pools)
+        member = next(filter(None, members), None)
+        return self._known.member(member, self._moment) if member else None

@@ -52,8 +52,8 @@ PROPERTIES: dict[Kind, tuple[str, ...]] = {
     "export": ("server", "node", "dataset", "dataset_id", "snapshot", "address", "member"),
     # its id is NODE/NAME
     "server": ("dataset", "pool", "snapshot", "address"),
-    # its id is NODE/GUID
-    "dataset": ("name",),
+    # its id is NODE/GUID, as zfs calls it below its pool; or the number that vpsAdmin gave it, with its name there
+    "dataset": ("name", "member"),
 }
 #: The properties that say whose a thing is, and what of it: when one changes, usage changes hands.
 _OWNER: dict[Kind, tuple[str, ...]] = {

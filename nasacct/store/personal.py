@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     Thing = tuple[Kind, str]
 
 
+#: The things that are members' and have a dataset's name, and where it stands in them.
+_CALLED: dict[Kind, str] = {"export": "dataset", "dataset": "name"}
+
+
 @dataclass(frozen=True)
 class Personal:
     """What is known of a member in an inventory."""
@@ -35,7 +39,7 @@ class Personal:
     def things(self) -> set[Thing]:
         """Everything that says anything of them: themselves, VPSes, addresses and exports that were theirs once."""
         found: set[Thing] = {("member", self.member)} if self._said("member", self.member) else set()
-        for kind in ("vps", "address", "export"):
+        for kind in ("vps", "address", "export", "dataset"):
             found |= {(kind, name) for name in self.known.things(kind) if self.member in self._owners(kind, name)}
         return found
 
@@ -86,7 +90,7 @@ class Personal:
                 elif kind in ("export", "server"):
                     said = {key: value for key, value in said.items() if key != "dataset"}
                 elif kind == "dataset":
-                    said = {}
+                    continue
                 else:
                     said = {} if keeps else None
             yield replace(statement, properties=said)
@@ -99,7 +103,8 @@ class Personal:
         if kind == "server":
             return self._showed(statement)
         if kind == "dataset":
-            return any(f"/{dataset}/" in f"/{said.get('name', '')}/" for dataset in self._datasets)
+            mine = said.get("member") == self.member
+            return mine or any(_within(said.get("name", ""), dataset) for dataset in self._datasets)
         if kind == "address":
             moments = self._moments[kind, statement.id]
             until = moments[bisect_right(moments, statement.at)]
@@ -162,9 +167,10 @@ class Personal:
 
     @cached_property
     def _datasets(self) -> set[str]:
-        """The names of the datasets of exports while those were theirs."""
-        every = (i.properties for intervals in self.known.things("export").values() for i in intervals)
-        return {said["dataset"] for said in every if said.get("member") == self.member and said.get("dataset")}
+        """What datasets were called that, themselves or exports of them, were theirs alone, also by what was mended."""
+        named = list(map(_named, self.known.statements))
+        others = {name for name, member in named if member not in (None, self.member)}
+        return {name for name, member in named if name and member == self.member} - others
 
     @cached_property
     def _prefixes(self) -> list[tuple[IPv4Network | IPv6Network, list[Interval]]]:
@@ -190,6 +196,7 @@ def left_out(
     """Of what is about to be told what may be, for nobody who is forgotten comes back so; and who would have."""
     told = list(found)
     vpses = {s.id: (s.properties or {}).get("member", "") for s in told if s.kind == "vps"}
+    datasets = {name: member for name, member in map(_named, told) if name and member in forgotten}
     stay: list[Statement] = []
     gone: set[Thing] = set()
     met: set[str] = set()
@@ -200,6 +207,8 @@ def left_out(
             who = statement.id
         elif statement.kind == "address":
             who = vpses.get(said.get("vps", ""), "")
+        elif statement.kind == "dataset" and not who:
+            who = next((datasets[name] for name in datasets if _within(said.get("name", ""), name)), "")
         if statement.properties is None or who not in forgotten:
             stay.append(statement)
             continue
@@ -212,6 +221,17 @@ def left_out(
             stay.append(replace(statement, properties=kept))
     # that they are no more would name them, too
     return [s for s in stay if s.properties is not None or (s.kind, s.id) not in gone], met
+
+
+def _named(statement: Statement) -> tuple[str | None, str | None]:
+    """The name of a dataset that a statement has, and whose it is."""
+    said = statement.properties or {}
+    return said.get(_CALLED.get(statement.kind, "")), said.get("member")
+
+
+def _within(name: str, dataset: str) -> bool:
+    """Whether a name, with or without its pool, is that of a dataset or of one below it."""
+    return f"/{dataset}/" in f"/{name}/"
 
 
 def _opaque(statement: Statement) -> Properties | None:

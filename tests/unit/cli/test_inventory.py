@@ -93,7 +93,7 @@ def test_what_is_damaged_is_found(ask, nasacct, store, tmp_path):
     [
         (["read"], 64, "name one file to read"),
         (["read", "/nowhere"], 66, "/nowhere"),
-        (["show", "house"], 64, "name a kind (member, vps, address, export, server)"),
+        (["show", "house"], 64, "name a kind (member, vps, address, export, server, dataset)"),
         (["burn"], 64, "burn"),
         (["read", "/nowhere", "--since", "now"], 64, "--since goes with missing and merge alone"),
     ],

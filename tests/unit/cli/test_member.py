@@ -33,7 +33,7 @@ def test_a_member_is_forgotten_only_when_it_is_meant(ask, store):
     assert before == {p: p.read_bytes() for p in store.rglob("*") if p.is_file()}
     done = ask("forget", "1001", "--yes", "--json")
     assert done.returncode == 0, done.stderr
-    assert {row["what"]: row["count"] for row in json.loads(done.stdout)}["statements of the inventory"] == 5
+    assert {row["what"]: row["count"] for row in json.loads(done.stdout)}["statements of the inventory"] == 8
     again = ask("forget", "1001", "--yes", "--json")
     assert again.returncode == 0
     assert json.loads(again.stdout)[0]["count"] == 0
@@ -70,7 +70,7 @@ def test_an_export_is_a_file_for_nobody_else(ask, tmp_path):
     assert ask("export", "1001", "--out", out).returncode == 0
     assert out.stat().st_mode & 0o077 == 0
     found = json.loads(out.read_text())
-    assert {row["kind"] for row in found["inventory"]} == {"member", "vps", "address", "export"}
+    assert {row["kind"] for row in found["inventory"]} == {"member", "vps", "address", "export", "dataset"}
     assert not any(word in out.read_text() for word in ("Boris", "boris", ADDRESSES[1]))
     clients = {row["client"]: row["sent_bytes"] for row in found["clients_of_exports"]}
     # of the others nobody is known

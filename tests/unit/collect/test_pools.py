@@ -1,5 +1,7 @@
 """Which pools answer, by the kernel's own texts."""
 
+from pathlib import Path
+
 import pytest
 from zfs import pool
 
@@ -25,6 +27,13 @@ def test_a_suspended_pool_is_not_asked(tmp_path):
     """It has lost its disks."""
     pool(tmp_path, state="SUSPENDED")
     assert pools.look(tmp_path) == {"tank": "pool tank is suspended"}
+
+
+def test_the_groups_of_a_real_pool():
+    """All that are not open are committed; of one that is synced its birth is told."""
+    real = (Path(__file__).parents[2] / "fixtures" / "zfs" / "txgs").read_bytes()
+    assert pools.births(real) == []
+    assert pools.births(real.replace(b"62631086286      C", b"62631086286      S")) == [62631086286]
 
 
 def test_a_pool_may_go_while_it_is_looked_at(tmp_path):

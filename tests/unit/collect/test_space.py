@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from zfs import Nas, pool
@@ -12,6 +13,7 @@ from nasacct.collect.space import shown, topmost
 from nasacct.store.frame import ABSENT
 from nasacct.store.mounts import mounts
 
+REAL = Path(__file__).parents[2] / "fixtures" / "zfs"
 MOUNTS = """
 30 1 0:30 / /tank rw - zfs tank rw
 31 1 0:31 / /tank/nas/1001 rw - zfs tank/nas/1001 rw
@@ -56,6 +58,13 @@ def test_shown_datasets_are_found_by_their_mounts():
     assert shown(SERVERS, mounts(MOUNTS)) == {"tank/nas/1001/my photos"}
 
 
+def test_a_real_table_of_mounts_is_understood():
+    """A dataset is what is mounted where the directory is, or the nearest one above it."""
+    real = mounts((REAL / "mountinfo").read_text())
+    served = [server(f"/tank/{path}/private", f"/export/{path}") for path in ("nas/1001/two words", "nas/1001/plain/a")]
+    assert shown(served, real) == {"tank/nas/1001/two words", "tank/nas/1001"}
+
+
 def test_what_is_below_another_is_not_asked_twice():
     """Nor is a neighbour taken for a child."""
     assert topmost({"tank/a/b", "tank/a", "tank/ab", "tank/c/d"}) == ["tank/a", "tank/ab", "tank/c/d"]
@@ -83,7 +92,7 @@ def test_a_renamed_dataset_is_the_same_and_a_destroyed_one_has_ended(nas):
     before = {s.about["name"]: s.sid for s in nas.cycle().listed}
     nas.says(two.replace("tank/a", "tank/b"))
     assert {s.about["name"]: s.sid for s in nas.cycle().listed} == {"tank": before["tank"], "tank/b": before["tank/a"]}
-    nas.says(two.splitlines(keepends=True)[0], "cannot open 'tank/more': dataset does not exist\n", status=1)
+    nas.says(two.splitlines(keepends=True)[0], (REAL / "none.err").read_text(), status=1)
     batch = nas.cycle()
     assert batch.complete
     assert [s.about["name"] for s in batch.ended] == ["tank/b"]

@@ -71,6 +71,11 @@ def some():
             "created_at": MADE,
         },
     ]
+    api.rows["datasets"] = [
+        {"id": 5, "name": "1001/photos", "user": {"id": 1001}, "role": "primary", "used": 700, "quota": 0},
+        {"id": 4, "name": "1001", "user": {"id": 1001}, "role": "primary", "used": 900, "quota": 256000},
+        {"id": 6, "name": "1001", "user": {"id": 1002}, "role": "hypervisor", "used": 9, "quota": 0},
+    ]
     return api
 
 
@@ -119,6 +124,16 @@ def test_all_pages_are_read(api, client):
     }
     assert found.things("member")["1002"] == [(*EVER, {"name": "second"})]
     assert len([path for path in api.asked if "/ip_addresses" in path]) == 4
+
+
+def test_datasets_are_those_that_members_have_on_a_nas(api, client):
+    """A VPS's disk may be called the same; all come at once, for they are not in the order of their ids."""
+    found = synced(Inventory(), client).things("dataset")
+    assert found == {
+        "4": [(*EVER, {"name": "1001", "member": "1001"})],
+        "5": [(*EVER, {"name": "1001/photos", "member": "1001"})],
+    }
+    assert len([path for path in api.asked if "/datasets" in path]) == 1
 
 
 def test_addresses_of_hypervisors_and_of_servers_are_nobodys(client):
@@ -254,6 +269,7 @@ def test_whatever_its_rows_are_they_are_told_or_get_a_sentence(client, rows, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(vpsadmin.Api, "every", every)
+        patch.setattr(vpsadmin.Api, "at_once", lambda *asked, **_: every(*asked))
         try:
             found = seen(client)
         except NasacctError:

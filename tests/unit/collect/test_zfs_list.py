@@ -1,6 +1,7 @@
 """What `zfs list -Hp` prints, and nothing that it might have meant."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,26 @@ from nasacct.collect.zfs_list import PROPERTIES
 from nasacct.store.frame import ABSENT
 from nasacct.store.schema import SPACE
 
+REAL = Path(__file__).parents[2] / "fixtures" / "zfs"
 FILES = "tank/nas/1001 a\t9683213437518129203\t3221225472\t98304\t265214230528\t268435456000\t0\t1048576"
 VOLUME = "tank/vol\t7\t1\t2\t3\t-\t-\t0"
+
+
+def test_what_zfs_prints_is_understood():
+    """A real pool: a quota above, a refquota and a snapshot below, a volume; renamed, a dataset is the same."""
+    found = {
+        one.name: one for name in ("alone", "below") for one in zfs_list.parse((REAL / f"{name}.txt").read_bytes())
+    }
+    assert list(found) == [
+        "tank", "tank/nas", "tank/nas/1001", "tank/nas/1001/gone", "tank/nas/1001/photos", "tank/nas/1001/two words",
+        "tank/vol",
+    ]  # fmt: skip
+    assert found["tank/nas/1001"].sizes == (42088448, 24576, 272484352, 300 << 20, ABSENT, 0)
+    assert found["tank/nas/1001/photos"].sizes == (42014720, 10519552, 199195648, ABSENT, 200 << 20, 31495168)
+    assert found["tank/vol"].sizes[3:5] == (ABSENT, ABSENT)
+    later = {one.guid: one.name for one in zfs_list.parse((REAL / "renamed.txt").read_bytes())}
+    assert later[found["tank/nas/1001/photos"].guid] == "tank/nas/1001/pictures"
+    assert found["tank/nas/1001/gone"].guid not in later
 
 
 def test_each_line_is_a_dataset():

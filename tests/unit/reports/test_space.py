@@ -93,6 +93,20 @@ def test_whoever_is_below_an_export_is_its_members(store, tmp_path):
     assert exports == {"tank/nas/1001": "7", "tank/nas/1001/photos": "123"}
 
 
+def test_a_dataset_without_an_export_is_whose_it_was_told_to_be(store, tmp_path):
+    """By its name below the pool that servers' datasets are in; so are those below it, and nobody's neighbour is."""
+    shutil.copytree(store, tmp_path / "store")
+    inventory.tell(tmp_path / "store", [told("dataset", "4", name="1001", member="1002")])
+    inventory.tell(tmp_path / "store", [told("member", "1002", name="other", into="1003")])
+    found = {one.name: (one.export, one.member) for one in space(tmp_path / "store")}
+    assert found == {
+        "tank": (None, None),
+        "tank/nas/1001": (None, "1003"),
+        "tank/nas/1001/photos": ("123", "1001"),
+        "tank/nas/10010": (None, None),
+    }
+
+
 def test_a_store_without_space_has_none(tmp_path):
     """The source is off unless it is named."""
     Recorder(tmp_path)
