@@ -23,7 +23,7 @@ from nasacct.store.warehouse import Warehouse
 from nasacct.times import of_us, us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -81,14 +81,14 @@ def space(root: Path, member: str | None = None, window: timedelta = WINDOW, rin
         return []
     since = newest - GONE
     rows = warehouse.query(question("space"), {"lo": us(since)}, views=VIEWS, since=since).to_pylist()
-    trouble = list(warehouse.trouble)
+    named, trouble = warehouse.datasets(), list(warehouse.trouble)
     until_us = us(newest) // _DAY_US * _DAY_US
     span = {"lo": (until_us - us_of(window)) // _DAY_US * _DAY_US, "hi": until_us}
     begin = of_us(span["lo"])
     days = warehouse.query(question("space_days"), span, views=["space_1d"], since=begin).to_pylist()
     for told in dict.fromkeys([*trouble, *warehouse.trouble]):
         log.warning("%s", told)
-    whose = _Whose(inventory.read(root), us(newest))
+    whose = _Whose(inventory.read(root), us(newest), named)
     history = _History(days, whose.name)
     found = (_of(row, history, whose) for row in rows)
     ours = [one for one in found if member is None or one.member == member]
@@ -153,10 +153,10 @@ def _of(row: dict[str, Any], history: _History, whose: _Whose) -> Space:
 
 
 class _Whose:
-    """Whose datasets are at a moment (µs of UTC)."""
+    """Whose datasets are at a moment (µs of UTC); `named` is what the journal's tail calls them, by node and guid."""
 
-    def __init__(self, known: Inventory, moment: int) -> None:
-        self._known, self._moment, self._exports = known, moment, Exports(known)
+    def __init__(self, known: Inventory, moment: int, named: Mapping[str, Mapping[str, str]]) -> None:
+        self._known, self._moment, self._named, self._exports = known, moment, named, Exports(known)
         self._shown: dict[tuple[str, str], str] = {}
         self._pools: set[tuple[str, str]] = set()
         for name, intervals in known.things("server").items():
@@ -171,7 +171,8 @@ class _Whose:
 
     def name(self, node: str, dataset: str) -> str | None:
         """What the dataset of that guid is called."""
-        return (self._known.at("dataset", f"{node}/{dataset}", self._moment) or {}).get("name")
+        known = self._known.at("dataset", f"{node}/{dataset}", self._moment) or {}
+        return self._named.get(node, {}).get(dataset) or known.get("name")
 
     def of(self, node: str, dataset: str) -> dict[str, Any]:
         """What the dataset of that guid is called, which export shows it, and whose it is."""

@@ -196,7 +196,7 @@ def left_out(
     """Of what is about to be told what may be, for nobody who is forgotten comes back so; and who would have."""
     told = list(found)
     vpses = {s.id: (s.properties or {}).get("member", "") for s in told if s.kind == "vps"}
-    datasets = {name: member for name, member in map(_named, told) if name and member in forgotten}
+    datasets = {name: member for name, member in map(_named, told) if name and member and member in forgotten}
     stay: list[Statement] = []
     gone: set[Thing] = set()
     met: set[str] = set()

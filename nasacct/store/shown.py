@@ -63,6 +63,12 @@ def told(found: Journal) -> Iterator[tuple[int, Subject]]:
             yield wall_ns // 1000, subject
 
 
+def datasets(found: Journal) -> dict[str, str]:
+    """What a journal file says that datasets are called, by their guids."""
+    every = (subject for _, subject in told(found) if subject.source == SPACE.source)
+    return {str(s.keys["dataset"]): str(s.about["name"]) for s in every if s.about.get("name")}
+
+
 def _seen(node: str, subject: Subject, at_us: int, now_s: int) -> Statement | None:
     """What is said of the server or dataset; None: nothing."""
     if subject.source == SPACE.source:

@@ -15,7 +15,8 @@ from nasacct.store.cutting import cut
 from nasacct.store.heads import alone
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, uncut
-from nasacct.store.schema import STREAMS
+from nasacct.store.schema import SPACE, STREAMS
+from nasacct.store.shown import datasets
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -41,7 +42,7 @@ def terms(origin: journal.Origin) -> Terms:
 class _Made:
     """What was made of a journal file when it had this size and time, and this one was next.
 
-    `clients` are the addresses that it tells of ids, if it was asked for clients.
+    `clients` are the addresses that it tells of ids, `datasets` the names of guids, if it was asked for either.
     """
 
     state: tuple[int, int]
@@ -51,6 +52,7 @@ class _Made:
     trouble: str | None
     last_ns: int
     clients: dict[str, str]
+    datasets: dict[str, str]
     tables: dict[tuple[Kind, str], pa.Table] = field(default_factory=dict)
 
 
@@ -71,7 +73,8 @@ def _make(
         readings[name] = strikes.without(readings[name], gone)
     if of_clients:
         clients = {entry.id: entry.address for entry in addresses.told(found, gone)}
-    return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns, clients)
+    named = datasets(found) if SPACE.name in streams else {}
+    return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns, clients, named)
 
 
 class Tail:
@@ -163,6 +166,12 @@ class Tail:
     def clients(self) -> dict[str, str]:
         """The addresses of clients by their ids, of the files in which the last look looked for clients."""
         return {each: address for made in self._made.values() for each, address in made.clients.items()}
+
+    @property
+    def datasets(self) -> dict[str, str]:
+        """What datasets were called last, by their guids, in the files in which the last look looked for them."""
+        made = (self._made[path] for path in sorted(self._made))
+        return {guid: name for each in made for guid, name in each.datasets.items()}
 
     def tables(
         self, kind: Kind, stream: str, replaced: Collection[str], since_us: int, until_us: int

@@ -144,6 +144,12 @@ class Warehouse(Stock):
                 found[tree.node] = known | (tail.clients if tail else {})
         return found
 
+    def datasets(self) -> dict[str, dict[str, str]]:
+        """Of each node what datasets are called, by their guids, that the last question found in the journal's tail."""
+        with self._lock:
+            tails = {tree.node: self._tails.get(tree) for tree in self.trees()}
+            return {node: tail.datasets for node, tail in tails.items() if tail}
+
     def _ask(self, questions: Sequence[Question], seen: Mapping[str, list[Seen]]) -> list[pa.Table]:
         """The answers; EngineError."""
         calls = [self._call(each, seen) for each in questions]

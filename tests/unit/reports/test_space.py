@@ -107,6 +107,20 @@ def test_a_dataset_without_an_export_is_whose_it_was_told_to_be(store, tmp_path)
     }
 
 
+def test_names_of_today_are_in_the_journal(tmp_path):
+    """Before a keeper has told them to the inventory, and after a dataset was renamed."""
+    recorder = Recorder(tmp_path)
+    thing = recorder.thing("space", "zfs/1", dataset="1")
+    for name in ("tank/old", "tank/new"):
+        thing.about = {"name": name}
+        if thing.subject:
+            thing.subject.about = thing.about
+            recorder.rotate()
+        recorder.cycle({thing: {"used_bytes": 1, "available_bytes": 1}})
+        recorder.cycle({thing: {"used_bytes": 2, "available_bytes": 1}})
+        assert [one.name for one in space(tmp_path)] == [name]
+
+
 def test_a_store_without_space_has_none(tmp_path):
     """The source is off unless it is named."""
     Recorder(tmp_path)
