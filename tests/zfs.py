@@ -45,7 +45,12 @@ class Nas:
         self.folder, self.asked = folder, folder / "asked"
         self.kstats = pool(folder / "zfs")
         self.says("tank\t1\t500\t100\t900\t-\t-\t0\n")
-        self.sampler = Sampler(Clock(), Standing(), self._build)
+        self.standing = Standing()
+        self.start()
+
+    def start(self):
+        """A run of the collector, which goes on from the last one."""
+        self.sampler = Sampler(Clock(), self.standing, self._build)
         self.source = self.sampler.sources[0]
 
     def _build(self, admit):
@@ -68,8 +73,9 @@ class Nas:
         """Cycles until the source has brought something; its batch."""
         listing = Listing(tuple(servers))
         for _ in range(1000):
-            batches = self.sampler.cycle(listing).batches
-            if batches:
-                return batches[0]
+            frame = self.sampler.cycle(listing)
+            self.standing.apply(frame)
+            if frame.batches:
+                return frame.batches[0]
             time.sleep(0.01)
         raise AssertionError("the source brings nothing")

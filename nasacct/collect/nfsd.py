@@ -145,7 +145,8 @@ class Nfsd:
             slot = self._slots.get(server.epoch) or self._open(machine, server)
             if slot.exports is not server.exports:
                 # the next journal file's head tells it
-                slot.subject.about, slot.exports = {**slot.subject.about, **server.shown}, server.exports
+                slot.subject.about.update(server.shown)
+                slot.exports = server.exports
             listed.append(slot.subject)
             text = cycle.texts.get(server.epoch)
             if text is None:

@@ -102,7 +102,8 @@ class Sampler:
                 subject.sid, subject.after, subject.since_boot = carried.sid, carried.after, carried.since_boot
                 # texts for people may be others now: the next head of a journal file has them
                 texts = {name: text for name, text in subject.about.items() if isinstance(text, str)}
-                carried.about = {**carried.about, **texts}
+                # one for both: what its source learns of it later, the next head has too
+                subject.about = carried.about = {**carried.about, **texts}
                 self._runner(subject.source).live[subject.sid] = subject
                 return subject.sid
             subject.sid = self._next_sid

@@ -84,16 +84,10 @@ class Space:
         below = [name for name in below if _pool(name) in answer]
         found, notes = self._list(sorted({*answer, *chain.from_iterable(map(above, below))}), below)
         batch = Batch(self.name, machine.now(), [], cpu_us=_cpu_us() - cpu)
-        batch.complete = listing.complete and not notes
-        batch.note = "; ".join([*(why for why in stands.values() if why), *notes])
-        asleep = [s for s in self._subjects.values() if stands.get(_pool(str(s.about["name"])))]
+        batch.complete = listing.complete and not notes and not any(stands.values())
+        batch.note = "; ".join([*filter(None, stands.values()), *notes])
         self._meet(found)
         batch.listed = [self._subjects[guid] for guid in found]
-        awake = set(batch.listed)
-        for subject in asleep:
-            if subject not in awake:
-                batch.listed.append(subject)
-                batch.failed[subject] = stands[_pool(str(subject.about["name"]))]
         values = np.array([each.sizes for each in found.values()], np.int64).reshape(-1, SPACE.width)
         batch.rows = self._changes.rows([self._subjects[guid] for guid in found], values)
         if batch.complete:
@@ -115,7 +109,7 @@ class Space:
                 self._subjects[guid] = subject
             elif subject.about["name"] != each.name:
                 # the next head of a journal file has it
-                subject.about = {"name": each.name}
+                subject.about["name"] = each.name
 
     def _forget(self, there: Collection[Subject]) -> None:
         for guid, subject in list(self._subjects.items()):

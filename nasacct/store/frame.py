@@ -50,7 +50,7 @@ class Subject:
     sid: int = 0
     after: int | None = None
     bits32: frozenset[str] = frozenset()
-    about: Mapping[str, str | int | None] = field(default_factory=dict)
+    about: dict[str, str | int | None] = field(default_factory=dict)
     since_boot: int | None = None
 
     @property

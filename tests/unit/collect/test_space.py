@@ -98,6 +98,17 @@ def test_a_renamed_dataset_is_the_same_and_a_destroyed_one_has_ended(nas):
     assert [s.about["name"] for s in batch.ended] == ["tank/b"]
 
 
+def test_a_dataset_that_is_renamed_in_a_later_run_is_called_so_in_the_next_head(nas):
+    """Though it was met by the run before."""
+    nas.cycle()
+    nas.sampler.end()
+    nas.start()
+    nas.cycle()
+    nas.says("pond\t1\t500\t100\t900\t-\t-\t0\n")
+    assert nas.cycle().ended == []
+    assert [subject.about["name"] for subject in nas.standing.live.values()] == ["pond"]
+
+
 @pytest.mark.parametrize(
     ("text", "errors", "note"),
     [
@@ -123,10 +134,14 @@ def test_a_pool_that_stands_still_is_not_asked(nas):
     nas.asked.unlink()
     batch = nas.cycle(*SERVERS)
     assert [line.split("|")[6:-1] for line in nas.asked.read_text().splitlines()] == [["other"]]
-    assert {s.about["name"]: why for s, why in batch.failed.items()} == {"tank": "pool tank is suspended"}
+    assert {s.about["name"]: why for s, why in batch.failed.items()} == {"tank": "not listed"}
     assert rows(batch) == {"other": [5, 1, 9, ABSENT, ABSENT, 0]}
     assert batch.ended == []
     assert batch.note == "pool tank is suspended"
+    # nor does a run that begins meanwhile take them for gone
+    nas.sampler.end()
+    nas.start()
+    assert nas.cycle(*SERVERS).ended == []
 
 
 def test_no_cycle_waits_for_a_program_that_does_not_answer(nas, monkeypatch, caplog):
