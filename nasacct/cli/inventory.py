@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasacct.cli.allowed import allowed
 from nasacct.cli.answer import Column, Form, form, show
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Since, configured, content, moment
 from nasacct.errors import (
@@ -38,6 +39,7 @@ EXAMPLES = {
     "nasacct inventory show": "who owns what now",
     "nasacct inventory history export 123": "what is known of one export, from when on",
     "nasacct inventory missing --since yesterday": "who used the NAS and is not in it",
+    "nasacct inventory allowed 123": "who may mount what a server here shows",
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, IO, TEMPORARY, PERMISSION, CONFIG)
 #: What may be known of a thing, in the order in which it is told.
@@ -57,15 +59,18 @@ class Action(Enum):
     show = "show"
     history = "history"
     missing = "missing"
+    allowed = "allowed"
 
 
 def inventory(
-    action: Annotated[Action, typer.Argument(metavar="ACTION", help="read, sync, merge, show, history or missing.")],
+    action: Annotated[
+        Action, typer.Argument(metavar="ACTION", help="read, sync, merge, show, history, missing or allowed.")
+    ],
     words: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="WORD",
-            help="Of read a file (-: standard input), of merge two members, else a kind and an id.",
+            help="Of read a file (-: standard input), of merge two members, of allowed servers, else a kind and an id.",
         ),
     ] = None,
     since: Since = None,
@@ -84,7 +89,7 @@ def inventory(
     told again from a moment on, and usage before and after is each one's. docs/inventory.md shows the file.
     A member who was forgotten is not told again unless --remember names them.
     `missing` lists the servers and addresses that used the NAS in the last 30 days, or since --since, but are nobody's
-    that is known.
+    that is known. `allowed` says whom the servers of this machine let mount their exports now, and whose those are.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     if since and action not in (Action.missing, Action.merge):
@@ -120,6 +125,9 @@ def inventory(
             return OK
     except OSError as error:
         raise of_os(error, f"reading or writing the inventory of {settings.root}") from None
+    if action is Action.allowed:
+        allowed(settings, before, asked, shape)
+        return OK
     if action is Action.missing:
         if asked:
             raise NasacctError("missing lists all there are; leave out what stands behind it", USAGE)
