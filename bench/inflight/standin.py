@@ -8,17 +8,17 @@ that question 111 us (the least of five times a thousand): so on a real one some
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasacct.collect import rpc_status
 from nasacct.collect.live import Live
-from nasacct.collect.machine import LinkCounters
 from nasacct.collect.rpc_status import Call, RpcStatus, take
 
 if TYPE_CHECKING:
-    from nasacct.collect.machine import Server
+    from nasacct.collect.machine import LinkCounters, Server
     from nasacct.config import Config
 
 #: One server in so many is used.
@@ -71,13 +71,13 @@ class Nas(Live):
         digits = "".join(filter(str.isdigit, name))
         return bool(digits) and int(digits) % USED == 0
 
-    def links(self) -> LinkCounters:
+    def links(self, since_ns: int | None = None) -> LinkCounters:
         """With those of used servers grown."""
         self._grown += 1000
-        found = super().links()
+        found = super().links(since_ns)
         values = found.values.copy()
         values[np.array([self.used(name) for name in found.names], bool), 0] += self._grown
-        return LinkCounters(found.names, found.epochs, values, found.complete)
+        return replace(found, values=values)
 
 
 def answered(rows: int) -> bytes:

@@ -59,6 +59,8 @@ class Clients:
         self._listed = False
         self._old: set[str] = set()
         self._listed_ns: int | None = None
+        # when it was last done with something: no older dump of links says who has moved since
+        self._done_ns = 0
         # up to when the ends of all were heard, and how many doubts there were
         self._heard_ns = self._doubts = 0
         self._changes = Changes(CLIENTS)
@@ -71,6 +73,7 @@ class Clients:
         with self._lock:
             batch = self._read(machine, listing)
             self._patience_s = PATIENCE_S
+            self._done_ns = machine.now().boot_ns
         return batch
 
     def ends(self, machine: Machine) -> Batch | None:
@@ -91,7 +94,7 @@ class Clients:
             self._heard_ns = at.boot_ns
             return self._last(at, ended, doubts)
         finally:
-            self._lock.release()
+            self._let_go(machine)
 
     def final(self, machine: Machine, server: Server) -> Batch | None:
         """The last readings of an ending server's clients; None for one of which nothing is known."""
@@ -105,7 +108,7 @@ class Clients:
             at = machine.now()
             return self._last(at, *known.end(at, self._heard_ns))
         finally:
-            self._lock.release()
+            self._let_go(machine)
 
     def meet(self, machine: Machine, listing: Listing) -> None:
         """Listen to what is new in a listing at once: who comes and goes before the next cycle is heard then.
@@ -121,7 +124,7 @@ class Clients:
                     with contextlib.suppress(OSError):
                         self._meet(machine, server, at)
         finally:
-            self._lock.release()
+            self._let_go(machine)
 
     def _meet(self, machine: Machine, server: Server, at: Instant) -> Connected:
         """Begin to listen to a server. Raises OSError."""
@@ -146,6 +149,10 @@ class Clients:
             self._patience_s = 0
         return held
 
+    def _let_go(self, machine: Machine) -> None:
+        self._done_ns = machine.now().boot_ns
+        self._lock.release()
+
     def close(self) -> None:
         """Let all namespaces go."""
         with self._lock:
@@ -155,8 +162,9 @@ class Clients:
             self._told.close()
 
     def _read(self, machine: Machine, listing: Listing) -> Batch:
-        at = machine.now()
-        links = machine.links().moved()
+        dump = machine.links(self._done_ns)
+        # all of it is as of the dump: who has not moved by then is not asked
+        at, links = dump.at, dump.moved()
         listed: list[Subject] = []
         batch = Batch(self.name, at, listed, complete=listing.complete_at(at))
         read: list[Live | Unlisted] = []

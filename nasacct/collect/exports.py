@@ -75,8 +75,10 @@ class Exports:
         """Nothing is kept open."""
 
     def _read(self, machine: Machine, listing: Listing) -> Batch:
-        at = machine.now()
-        links = machine.links().moved()
+        # before the listing, a link of that name may have been another one
+        dump = machine.links(listing.begun_ns or 0)
+        # all of it is as of the dump: who has not moved by then is not read
+        at, links = dump.at, dump.moved()
         batch = Batch(self.name, at, [], complete=listing.complete_at(at))
         there: set[_Entry] = set()
         troubled: dict[str, str] = {}

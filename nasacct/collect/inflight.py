@@ -92,10 +92,13 @@ class InFlight:
         self._ended: set[str] = set()
         self._changes = Changes(INFLIGHT)
         self._off, self._failed, self._cpu_ns = "", "", 0
+        # a dump of before the last reading would say that no link has moved since
+        self._read_ns = 0
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """The sums by now. Where nothing may be sampled the note says why."""
-        at, links = machine.now(), _links(machine)
+        at, links = machine.now(), _links(machine, self._read_ns)
+        self._read_ns = machine.now().boot_ns
         listed: list[Subject] = []
         batch = Batch(self.name, at, listed, complete=listing.complete_at(at))
         sampling = self._begun(machine)
@@ -254,10 +257,10 @@ def _of_flow(flow: Flow) -> list[int]:
     return [flow.in_flight_us, flow.sampled_calls, ABSENT, ABSENT, ABSENT]
 
 
-def _links(machine: Machine) -> dict[str, Moved] | None:
-    """What has gone over each interface, by name; None where that cannot be known now."""
+def _links(machine: Machine, since_ns: int) -> dict[str, Moved] | None:
+    """What has gone over each interface by a moment since then, by name; None where that cannot be known now."""
     try:
-        return machine.links().moved()
+        return machine.links(since_ns).moved()
     except OSError:
         return None
 

@@ -58,7 +58,7 @@ class Live:
         self._counters: dict[str, Descriptor] = {}
         self._ending: set[str] = set()
         self._files: dict[str, Descriptor] = {}
-        self._links = _Links(self.boot_id)
+        self._links = _Links(self.boot_id, self.now)
         self._only = config.disks.include
         exclude = (*blockdev.EXCLUDED, *config.disks.exclude)
         self._disks = blockdev.BlockDevices(Path("/sys"), self.boot_id, include=self._only, exclude=exclude)
@@ -98,9 +98,9 @@ class Live:
         """Close the server's counter file, after its last reading."""
         self._counters.pop(server.epoch, None)
 
-    def links(self) -> LinkCounters:
-        """The counters of every interface of the host, in one dump. Raises OSError."""
-        return self._links.read()
+    def links(self, since_ns: int | None = None) -> LinkCounters:
+        """The counters of every interface of the host, in one dump, see `Machine.links`. Raises OSError."""
+        return self._links.read(since_ns)
 
     def connections(self, server: Server) -> Connections:
         """The connections of the server, if it still lives. Raises OSError."""
@@ -179,8 +179,9 @@ class Live:
 class _Links:
     """The dump of all links, with names and epochs beside it."""
 
-    def __init__(self, boot_id: str) -> None:
-        self._boot_id = boot_id
+    def __init__(self, boot_id: str, now: Callable[[], Instant]) -> None:
+        self._boot_id, self._now = boot_id, now
+        self._last: LinkCounters | None = None
         self._lock = threading.Lock()
         self._stats = LinkStats()
         self._ifindex: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -190,14 +191,18 @@ class _Links:
         self._epochs: list[str] = []
         self._rows: NDArray[np.intp] | None = None
 
-    def read(self) -> LinkCounters:
+    def read(self, since_ns: int | None) -> LinkCounters:
         with self._lock:
+            at = self._now()
+            if since_ns is not None and self._last is not None and self._last.recent(since_ns, at):
+                return self._last
             stats = self._stats.read()
             stale = time.monotonic() > self._named_until
             if stale or not np.array_equal(stats.ifindex, self._ifindex):
                 self._name(stats.ifindex, anew=stale)
             values = stats.values if self._rows is None else stats.values[self._rows]
-            return LinkCounters(self._names, self._epochs, values, stats.whole)
+            self._last = LinkCounters(at, self._names, self._epochs, values, stats.whole)
+            return self._last
 
     def close(self) -> None:
         with self._lock:

@@ -21,6 +21,8 @@ LINK_COLUMNS = (
 Moved = tuple[int, int]
 #: A listing is read again and again for a minute (`observer.RELIST_NS`); later it says nothing of who is not in it.
 OLD_NS = 75_000_000_000
+#: How old a dump of links may be that was made for another source.
+RECENT_NS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,19 @@ class Listing:
 class LinkCounters:
     """All interfaces of the host at one instant: `values` int64[n, 8] in the order of LINK_COLUMNS.
 
-    `complete` is False when interfaces came or went meanwhile, so that one may be missing. The lists are the same
-    objects as last time when nothing in them has changed.
+    `at` is just before it: whatever has moved by then is in it. `complete` is False when interfaces came or went
+    meanwhile, so that one may be missing. The lists are the same objects as last time when nothing in them has changed.
     """
 
+    at: Instant
     names: list[str]
     epochs: list[str]
     values: NDArray[np.int64]
     complete: bool = True
+
+    def recent(self, since_ns: int, now: Instant) -> bool:
+        """Whether it was begun after `since_ns` (CLOCK_BOOTTIME), and not long before `now`."""
+        return since_ns < self.at.boot_ns >= now.boot_ns - RECENT_NS
 
     def moved(self) -> dict[str, Moved]:
         """What has gone over each interface, by name."""
@@ -122,8 +129,12 @@ class Machine(Protocol):
         """The text of the server's /proc/net/rpc/nfsd; OSError when the server is gone or has no such file."""
         ...
 
-    def links(self) -> LinkCounters:
-        """The counters of every interface of the host, in one dump."""
+    def links(self, since_ns: int | None = None) -> LinkCounters:
+        """The counters of every interface of the host, in one dump.
+
+        With `since_ns`, one that was made for somebody else may do, if it is `recent`. Who takes what it finds there as
+        of `LinkCounters.at`, and reads what it compares with it afterwards, loses nothing by that.
+        """
         ...
 
     def connections(self, server: Server) -> Connections:

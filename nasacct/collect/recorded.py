@@ -87,13 +87,13 @@ class Recorded:
         """The server's recorded text."""
         return _text(self._row["servers"].get(server.name, {}).get("rpc_nfsd"), server.name)
 
-    def links(self) -> LinkCounters:
+    def links(self, since_ns: int | None = None) -> LinkCounters:  # noqa: ARG002  all of a line is of one moment
         """The host's interfaces; without static lines the servers' own ones, seen from the other end."""
         static = self._static.get("links")
         if static is not None:
             rows = net_dev.parse(_text(self._row["host"].get("net_dev"), "net_dev")).links
             known = [(n, v) for n, v in rows.items() if n in static]
-            return _counters([(n, static[n], _host_view(v)) for n, v in known])
+            return _counters(self.now(), [(n, static[n], _host_view(v)) for n, v in known])
         found = []
         for name, entry in self._row.get("servers", {}).items():
             inner = _inner_link(entry)
@@ -103,7 +103,7 @@ class Recorded:
             view = _other_end(_host_view(values))
             life = self._fallen.life(f"link {name}", view[:4])
             found.append((f"{name}/{inner}", f"{self.boot_id}/link {name} {life}", view))
-        return _counters(found)
+        return _counters(self.now(), found)
 
     def connections(self, server: Server) -> Connections:
         """No recording has any."""
@@ -222,6 +222,6 @@ def _other_end(view: list[int]) -> list[int]:
     return [view[i ^ 1] for i in range(len(view))]
 
 
-def _counters(found: list[tuple[str, str, list[int]]]) -> LinkCounters:
+def _counters(at: Instant, found: list[tuple[str, str, list[int]]]) -> LinkCounters:
     values = np.array([v for _, _, v in found], np.int64).reshape(len(found), len(LINK_COLUMNS))
-    return LinkCounters([n for n, _, _ in found], [e for _, e, _ in found], values)
+    return LinkCounters(at, [n for n, _, _ in found], [e for _, e, _ in found], values)

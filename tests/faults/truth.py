@@ -194,13 +194,13 @@ class Host:
             raise OSError(5, "the server is gone")
         return _text(*(life.flows[m].at(self.real) for m in NFSD))
 
-    def links(self) -> LinkCounters:
+    def links(self, since_ns: int | None = None) -> LinkCounters:
         alive = self.alive()
         values = np.array([self._link_values(life) for life in alive], np.int64).reshape(-1, 8)
         dump = [f"v{life.server.name}" for life in alive], [life.link_epoch for life in alive]
         if dump != self._dump:
             self._dump = dump
-        return LinkCounters(*self._dump, values)
+        return LinkCounters(self.now(), *self._dump, values)
 
     def file(self, path: str) -> bytes:
         if path == "proc/net/rpc/nfsd" and self.host_wide:

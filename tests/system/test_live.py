@@ -19,12 +19,12 @@ from nasacct.collect.daemon import Collector
 from nasacct.collect.events import LinkBorn, LinkEnded, ServerEnded, ServersChanged
 from nasacct.collect.links import Links
 from nasacct.collect.live import Live
-from nasacct.collect.machine import Server
+from nasacct.collect.machine import RECENT_NS, Server
 from nasacct.collect.namespaces import Namespaces
 from nasacct.collect.watch import Watch
 from nasacct.config import Config
 from nasacct.config.tables import StaticServer
-from nasacct.store.frame import ABSENT
+from nasacct.store.frame import ABSENT, Instant
 
 pytestmark = pytest.mark.system
 
@@ -474,6 +474,23 @@ def test_a_renamed_link_is_told_and_shown_in_time(live, watch, world, monkeypatc
     live._links._named_until = 0
     dump = live.links()
     assert dump.epochs[dump.names.index(f"{space.link}r")] == epoch
+
+
+def test_a_dump_of_links_is_given_twice_only_while_it_is_recent(live, monkeypatch):
+    """And only to who says that it need not be begun later."""
+    at = live.now()
+    monkeypatch.setattr(live._links, "_now", lambda: at)
+    dump = live.links()
+    assert dump.at == at
+    at = Instant(at.wall_ns + RECENT_NS, at.boot_ns + RECENT_NS)
+    assert live.links(dump.at.boot_ns - 1) is dump
+    later = live.links(dump.at.boot_ns)
+    assert later.at == at
+    assert live.links(0) is later
+    assert live.links() is not later
+    latest = live.links(0)
+    at = Instant(at.wall_ns, at.boot_ns + RECENT_NS + 1)
+    assert live.links(0) is not latest
 
 
 def test_host_files_are_read_anew_each_time(live):

@@ -2,15 +2,15 @@
 
 from collections import Counter
 
-import numpy as np
 import pytest
+from crowd import Linked
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nasacct.collect import exports_finding
 from nasacct.collect.client_ids import ClientIds
 from nasacct.collect.exports import Exports, risky
-from nasacct.collect.machine import LinkCounters, Listing, Server
+from nasacct.collect.machine import RECENT_NS, Listing, Server
 from nasacct.collect.sampler import Sampler
 from nasacct.config import Config
 from nasacct.config.tables import Sources
@@ -26,7 +26,7 @@ HEAD = "# Version 1.1\n# Path Client Start-time\n#\tStats\n"
 ENTRY = "{}\t{}\t{}\n\tfh_stale: {}\n\tio_read: {}\n\tio_write: {}\n\n"
 
 
-class Nas:
+class Nas(Linked):
     """One server whose entries a test uses, renews and lets vanish; `truth` is what clients read of each path."""
 
     node, boot_id, kernel = "n", "boot", "6.12.117"
@@ -42,10 +42,8 @@ class Nas:
     def now(self):
         return Instant(1_796_000_000 * SECOND + self.ns, self.ns)
 
-    def links(self):
-        values = np.zeros((1, 8), np.int64)
-        values[0, 0] = self.moved
-        return LinkCounters(["nfs-a"], ["e"], values)
+    def received(self):
+        return {"nfs-a": self.moved}
 
     def export_stats(self, server):
         self.asked += 1
@@ -70,9 +68,9 @@ class Nas:
         """The old ones of each path and client go."""
         self.entries = list({(path, client): [path, client, *rest] for path, client, *rest in self.entries}.values())
 
-    def cycle(self, seconds=60):
+    def cycle(self, seconds=60, begun_ns=None):
         self.ns += seconds * SECOND
-        self.frames.append(self.sampler.cycle(Listing((self.server,), begun_ns=self.ns)))
+        self.frames.append(self.sampler.cycle(Listing((self.server,), begun_ns=begun_ns or self.ns)))
 
     def told(self):
         """(export, client) -> bytes read, what is certain."""
@@ -164,6 +162,31 @@ def test_a_server_whose_link_stands_still_is_not_read(nas):
     nas.cycle()
     assert nas.asked == asked
     assert (len(nas.last.listed), nas.last.rows, nas.last.complete) == (1, {}, True)
+
+
+def test_what_is_read_by_anothers_dump_is_as_of_that_dump(nas):
+    """What moved after it is not said not to have moved: it is told by the next reading."""
+    nas.renew("/x", "10.0.0.1")
+    nas.use("/x", "10.0.0.1", 100)
+    nas.cycle()
+    nas.ns += 60 * SECOND
+    dump = nas.links()
+    nas.ns += RECENT_NS
+    nas.use("/x", "10.0.0.1", 10)
+    nas.cycle(0, begun_ns=dump.at.boot_ns - 1)
+    assert (nas.last.at, nas.last.rows) == (dump.at, {})
+    nas.cycle()
+    assert nas.told() == {nas.named("/x", "10.0.0.1"): 110}
+
+
+def test_a_dump_of_before_the_servers_were_listed_is_not_used(nas):
+    """A link of the same name may have been another server's then."""
+    nas.cycle()
+    nas.ns += 60 * SECOND
+    nas.links()
+    nas.ns += 1
+    nas.cycle(0)
+    assert nas.last.at == nas.now()
 
 
 def test_a_server_that_cannot_be_read_is_told(nas):

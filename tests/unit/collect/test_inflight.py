@@ -8,13 +8,13 @@ from collections import Counter
 from itertools import count
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from crowd import Linked
 from journals import unwritten, usage_of
 
 from nasacct.collect import inflight
 from nasacct.collect.inflight import GIVEN_UP, InFlight
-from nasacct.collect.machine import LinkCounters, Listing, Server
+from nasacct.collect.machine import Listing, Server
 from nasacct.collect.operation import NFS
 from nasacct.collect.pace import SECOND_NS, Pace
 from nasacct.collect.rpc_status import Call
@@ -33,7 +33,7 @@ def call(last=1, procedure=6):
     return Call(bytes([10, 0, 0, last]), NFS, 3, procedure, ())
 
 
-class Nas:
+class Nas(Linked):
     """A machine with a clock, and servers whose calls in flight the test says."""
 
     node, boot_id = "n", "boot"
@@ -48,10 +48,8 @@ class Nas:
     def clock(self):
         return self.ns - 1_796_000_000 * SECOND_NS
 
-    def links(self):
-        values = np.zeros((len(self.servers), 8), np.int64)
-        values[:, 0] = [self.links_moved[name] for name in self.servers]
-        return LinkCounters([s.link for s in self.servers.values()], ["e"] * len(self.servers), values)
+    def received(self):
+        return {server.link: self.links_moved[name] for name, server in self.servers.items()}
 
     def calls_in_flight(self, server):
         status = SimpleNamespace(server=server, closed=False, threads=lambda: 8)
@@ -230,6 +228,18 @@ def test_idle_servers_are_asked_rarely_and_used_ones_often():
         made.go(10)
     assert asked["used"] == pytest.approx(600, rel=0.1)
     assert asked["idle"] == pytest.approx(60, rel=0.2)
+
+
+def test_a_dump_of_links_from_before_a_look_is_not_used_again(run):
+    """It would say that no link has moved since; one that another source has made since does."""
+    for own in (True, False):
+        run.go(10)
+        run.nas.ns += 1
+        run.nas.links_moved["a"] += 1
+        if not own:
+            run.nas.links()
+        run.source.read(run.nas, Listing(tuple(run.nas.servers.values())))
+        assert run.sampling.known[run.nas.servers["a"].epoch].moves
 
 
 def test_what_nothing_is_seen_of_for_an_hour_is_forgotten(run):

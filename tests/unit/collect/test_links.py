@@ -38,7 +38,7 @@ class Host:
     def links(self):
         values = np.array([v for _, v in self.world.values()], np.int64).reshape(-1, 8)
         epochs = [f"boot/if{i}" for i in self.world]
-        return LinkCounters([n for n, _ in self.world.values()], epochs, values, self.complete)
+        return LinkCounters(self.now(), [n for n, _ in self.world.values()], epochs, values, self.complete)
 
     def file(self, path):
         name = path.split("/")[3]
