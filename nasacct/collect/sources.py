@@ -37,7 +37,8 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
     life = partial(nfsd_module.life, Path("/sys")) if live else nfsd_module.unknown
     nfsd = Nfsd(admit, life)
     links = Links(admit, config.links.uplinks)
-    all_sources: list[Source] = [nfsd, Procs(nfsd, admit, life), links, Disks(admit), Node(admit)]
+    # links first: others wait for its dump rather than make their own
+    all_sources: list[Source] = [links, nfsd, Procs(nfsd, admit, life), Disks(admit), Node(admit)]
     enabled = set(config.sources.enabled)
     if live and enabled & {Clients.name, InFlight.name, Exports.name}:
         # one for all: an address has one id
