@@ -19,7 +19,7 @@ from nasacct.reports.whose import Clients
 from nasacct.store import inventory
 from nasacct.store.journal_ring import RING
 from nasacct.store.schema import BUCKETS, OPS, PROCEDURES
-from nasacct.store.warehouse import Warehouse
+from nasacct.store.warehouse import Question, Warehouse
 from nasacct.times import us
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
     from nasacct.reports.now import Sort
 
+#: What is asked of which views, and what more of one server.
+_ASKED = {
+    "top_servers": ("nfsd", "links"),
+    "top_disks": ("disks",),
+    "top_node": ("node",),
+    "top_inside": ("inside",),
+    "top_latency": ("latency",),
+    "top_full": ("inflight",),
+}
+_ASKED_OF_SERVER = {"top_clients": ("clients",), "top_operations": ("ops",), "top_procedures": ("inside",)}
 _PROCEDURES = [f"{name}_{what}" for name in PROCEDURES for what in ("calls", "us")]
 
 
@@ -59,37 +69,37 @@ def _ask_node(
 ) -> None:
     since = as_of - timedelta(seconds=window_s)
     lo, hi = us(since), us(as_of)
-    span = {"since": since, "until": as_of, "lo": lo, "hi": hi}
+    asked = _ASKED | (_ASKED_OF_SERVER if server is not None else {})
+    span = {"since": since, "until": as_of, "lo": lo, "hi": hi, "server": server}
+    questions = [Question(question(name), span, views, of_rows=True) for name, views in asked.items()]
+    answers = warehouse.answers(questions, since, as_of)
+    rows: dict[str, list[dict[str, Any]]] = {name: one.to_pylist() for name, one in zip(asked, answers, strict=True)}
+    addresses = warehouse.addresses().get(node, {}) if server is not None else {}
+    found.trouble += [t for t in warehouse.trouble if t not in found.trouble]
 
-    def rows(name: str, *views: str, **more: str) -> list[dict[str, Any]]:
-        answer = warehouse.query(question(name), span | more, views=views, since=since, until=as_of).to_pylist()
-        found.trouble += [t for t in warehouse.trouble if t not in found.trouble]
-        return answer
-
-    state = rows("top_node", "node")
+    state = rows["top_node"]
     found.nodes.append(NodeNow(node=node, as_of=as_of, window_s=window_s, **(state[0] if state else {})))
-    found.disks += [DiskNow(node=node, as_of=as_of, **row) for row in rows("top_disks", "disks")]
-    inside: dict[str, dict[str, Any]] = {row["server"]: _inside(row, window_s) for row in rows("top_inside", "inside")}
-    for row in rows("top_latency", "latency"):
+    found.disks += [DiskNow(node=node, as_of=as_of, **row) for row in rows["top_disks"]]
+    inside: dict[str, dict[str, Any]] = {row["server"]: _inside(row, window_s) for row in rows["top_inside"]}
+    for row in rows["top_latency"]:
         inside.setdefault(row["server"], {})["p95_us"] = _p95(row)
-    for row in rows("top_full", "inflight"):
+    for row in rows["top_full"]:
         known = inside.setdefault(row["server"], {})
         known["full"] = row["busy"]
         if (row["busy"] or 0) > FULL:
             known |= {"mean_us": None, "p95_us": None}
-    for row in rows("top_servers", "nfsd", "links"):
+    for row in rows["top_servers"]:
         found.servers.append(ServerNow(node=node, as_of=as_of, **row, **inside.get(row["server"], {})))
     if server is not None:
-        clients = rows("top_clients", "clients", server=server)
-        addresses = warehouse.addresses().get(node, {})
+        clients = rows["top_clients"]
         whose = _whose(warehouse, found) if clients else None
         for row in clients:
             row |= {"id": row["client"], "client": addresses.get(row["client"], row["client"])}
             of = asdict(whose.of(node, server, row["client"], hi)) if whose else {}
             found.clients.append(ClientNow(node=node, as_of=as_of, server=server, **row, **of))
-        done = _rates(rows("top_operations", "ops", server=server), [one.name for one in OPS.usage], lo, hi)
+        done = _rates(rows["top_operations"], [one.name for one in OPS.usage], lo, hi)
         rates = {name: (rate, None) for name, rate in done.items()} | _procedures(
-            _rates(rows("top_procedures", "inside", server=server), _PROCEDURES, lo, hi)
+            _rates(rows["top_procedures"], _PROCEDURES, lo, hi)
         )
         found.operations += [
             OperationNow(node=node, as_of=as_of, server=server, operation=name, operations_s=rate, mean_us=mean_us)

@@ -92,6 +92,11 @@ class Seen:
     tail: list[pa.Table] = field(default_factory=list)
 
     @property
+    def has_rows(self) -> bool:
+        """Whether there may be any."""
+        return bool(self.segments or self.kept) or any(map(len, self.tail))
+
+    @property
     def tail_name(self) -> str:
         """Under which name the SELECT looks for `table`, where there is any tail or no segment."""
         return f"tail_{self.name}"

@@ -44,6 +44,7 @@ class Question:
 
     `columns` are those that it names of any view, None: any. The fewer there are, the sooner the question is planned.
     `of` names the key K of a `SELECT * EXCLUDE (K) FROM view WHERE K = $K`, whose rows may need no SQL.
+    `of_rows` says that there is no answer without rows in its views: then it is not asked, and has no columns either.
     """
 
     sql: str
@@ -52,6 +53,7 @@ class Question:
     columns: Collection[str] | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
     of: str | None = None
+    of_rows: bool = False
 
 
 class Warehouse(Stock):
@@ -162,6 +164,8 @@ class Warehouse(Stock):
 
     def _call(self, question: Question, seen: Mapping[str, list[Seen]]) -> Callable[[], pa.Table]:
         """What asks the engine, or reads what needs no SQL."""
+        if question.of_rows and not any(what.has_rows for name in question.views for what in seen[name]):
+            return partial(pa.table, {})
         if question.of is None:
             return self._selected(question, seen)
         return partial(self._rows, question, question.of, seen)

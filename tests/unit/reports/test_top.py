@@ -1,5 +1,6 @@
 """Top: the newest minute of every node, as numbers."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,10 @@ import series
 
 from nasacct.errors import NasacctError
 from nasacct.reports.top import ask, top
+from nasacct.store import journal
+from nasacct.store.engine import DuckEngine
 from nasacct.store.keep import Rules, keep
+from nasacct.store.schema import STREAMS
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 
@@ -83,6 +87,59 @@ def test_asked_again_it_shows_the_same_from_segments(store):
     for node in ("nas1", "old"):
         keep(Tree(store, node), 2e9, Rules({"readings": 40, "usage": 400}, 1e12))
     assert ask(warehouse) == before
+
+
+class Counting(DuckEngine):
+    """The engine, and what it was asked about."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.asked = Counter()
+
+    def query(self, sql, params=None, *, views=None, tables=None):
+        self.asked.update(list(views))
+        return super().query(sql, params, views=views, tables=tables)
+
+
+def test_what_was_not_read_in_this_time_is_not_asked_about(tmp_path):
+    """Planning a question takes longer than to see that there is nothing; what was read long before is no more."""
+    series.write(
+        """
+        nfsd    server=a read_bytes 0+100x30
+        disks   disk=wwn device=sda ms_io 0+5000x30
+        latency server=a calls_10 0+100x6
+        """,
+        tmp_path,
+    )
+    engine = Counting(tmp_path)
+    found = ask(Warehouse(tmp_path, engine=engine), server="a")
+    assert engine.asked == {"nfsd": 1, "links": 1, "disks": 1}
+    assert [(one.server, one.read_bytes_s, one.p95_us) for one in found.servers] == [("a", 10, None)]
+    assert (found.clients, found.operations, [node.io_some for node in found.nodes]) == ([], [], [None])
+
+
+def test_a_damaged_file_is_told_though_nothing_else_is_there_to_ask_about(tmp_path):
+    """What only it held is missing."""
+    series.write(
+        """
+        files 3
+        nfsd  server=a            read_bytes 0+100x6
+        disks disk=wwn device=sda ms_io      0+5000x3 - - -
+        """,
+        tmp_path,
+    )
+    tree = Tree(tmp_path, "nas1")
+    keep(tree, 0, Rules({"readings": 40, "usage": 400}, 1e12))
+    assert [disk.device for disk in ask(Warehouse(tmp_path)).disks] == ["sda"]
+    segments = list(tree.relation("usage", STREAMS["disks"]).folder.glob("*.parquet"))
+    for segment in segments:
+        segment.write_bytes(b"nothing of Parquet")
+    for path in journal.files(tree.journal)[:-1]:
+        path.unlink()
+    engine = Counting(tmp_path)
+    found = ask(Warehouse(tmp_path, engine=engine))
+    assert (found.disks, engine.asked["disks"], [server.server for server in found.servers]) == ([], 0, ["a"])
+    assert all(any(segment.name in trouble for trouble in found.trouble) for segment in segments)
 
 
 def test_how_long_calls_take_is_shown_where_the_inside_of_nfsd_is_read(tmp_path):
