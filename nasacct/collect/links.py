@@ -73,6 +73,7 @@ class Links:
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """Read every link. Raises OSError when the dump fails as a whole."""
         at = machine.now()
+        # its own dump: in an older one a name may be another link's than the listing's, and whose it is stays so
         counters = machine.links()
         with self._lock:
             if listing is not self._listing:
