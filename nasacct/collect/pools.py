@@ -1,5 +1,6 @@
 """Which ZFS pools there are and whether they answer, by what the kernel tells of them without asking a disk.
 
+    /proc/spl/kstat/zfs/POOL/guid     12263271498183716613
     /proc/spl/kstat/zfs/POOL/state    ONLINE, DEGRADED, SUSPENDED
     /proc/spl/kstat/zfs/POOL/txgs     txg  birth  state  ndirty  nread  nwritten  reads  writes  otime  qtime ...
 
@@ -30,6 +31,12 @@ def look(kstats: Path = KSTATS) -> dict[str, str]:
         if state:
             found[folder.name] = _why(folder, state, now_ns)
     return found
+
+
+def guids(kstats: Path = KSTATS) -> dict[str, str]:
+    """The guid of each pool, by its name: it stays when the pool is renamed. OSError where there is no ZFS."""
+    found = {folder.name: _content(folder / "guid").strip() for folder in sorted(kstats.iterdir())}
+    return {name: guid.decode("ascii") for name, guid in found.items() if guid.isdigit()}
 
 
 def _why(folder: Path, state: str, now_ns: int) -> str:

@@ -276,6 +276,41 @@ _SPACE = tuple(
 )
 SPACE = Stream("space", "space", ("dataset",), _SPACE, _as_read(_SPACE))
 
+#: One mounted ZFS file system, or a volume, by its pool's guid and its number there: what was done with it, by anybody.
+_DATASETS = (
+    *_counters("calls", ["reads"]),
+    *_counters("bytes", ["read_bytes"]),
+    *_counters("calls", ["writes"]),
+    *_counters("bytes", ["written_bytes"]),
+    *_counters("files", ["unlinks", "unlinked"]),
+    *_counters("commits", ["zil_commits"]),
+    *_counters("records", ["zil_records"]),
+    *_counters("bytes", ["zil_bytes"]),
+)
+DATASETS = Stream("datasets", "datasets", ("dataset",), _DATASETS, _as_read(_DATASETS))
+
+#: What a pool can be, by number: the kernel's words (spa_state_to_name).
+POOL_STATES = ("ONLINE", "DEGRADED", "SUSPENDED", "FAULTED", "UNAVAIL", "OFFLINE", "REMOVED", "SPLIT")
+#: Transactions by how long they waited for a group: at most 2^NN ns; the first also all less, the last also all more.
+WAITS = {f"waits_{i}": i for i in range(14, 34)}
+#: One ZFS pool, by its guid, in sums of a run of the collector: the transaction groups that it committed, what went
+#: through the ARC, who waited. pool NULL: of the whole host, where ZFS counts it together.
+_POOLS = (
+    *_counters("groups", ["committed", "missed"]),
+    *_counters("bytes", ["dirty_bytes", "read_bytes", "written_bytes"]),
+    *_counters("requests", ["reads", "writes"]),
+    *_counters("us", ["open_us", "quiesce_us", "wait_us", "sync_us"]),
+    Measure("longest_sync_us", "us", "gauge"),
+    Measure("pending_us", "us", "gauge"),
+    Measure("state", "state", "gauge"),
+    *_counters("requests", ["arc_reads", "arc_writes"]),
+    *_counters("bytes", ["arc_read_bytes", "arc_written_bytes", "direct_read_bytes", "direct_written_bytes"]),
+    *_counters("bytes", ["trimmed_bytes"]),
+    *_counters("transactions", tuple(WAITS)),
+    *_counters("transactions", ["tx_assigned", "tx_delayed", "tx_throttled", "tx_over_max", "tx_log_delayed"]),
+)
+POOLS = Stream("pools", "pools", ("pool",), _POOLS, _as_read(_POOLS))
+
 #: The machine as a whole: /proc/pressure/io (microseconds), /proc/stat (ticks of 1/100 s), memory, load.
 _NODE = (
     *_counters("us", ["io_some_us", "io_full_us"]),
@@ -313,4 +348,5 @@ _HEALTH = tuple(
 HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH))
 
 _OF_NFSD = (EXPORTS, INSIDE, LATENCY, THREADS, INFLIGHT)
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, SPACE, NODE, HEALTH)}
+_OF_ZFS = (SPACE, DATASETS, POOLS)
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, *_OF_ZFS, NODE, HEALTH)}
