@@ -4,6 +4,9 @@ A file of the kernel's for each mounted file system and each volume (`objset.py`
 it is gone when the file system is unmounted, and a new one that begins at 0 is there when it is mounted again. So the
 moment at which a table was made is a part of its epoch.
 
+ZFS before 2.2 frees such a table before it takes its file away (dataset_kstats_destroy). There it is not read, for
+pools do not tell their guids.
+
 All datasets are read, also those that no server shows, for what is done with these is what servers have to share their
 disks with. Where that takes more than half of the source's budget, they are read less often.
 """

@@ -8,7 +8,15 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from nasacct.collect import exports_finding, samplable, semantics, space_finding, surroundings, tracing_findings
+from nasacct.collect import (
+    exports_finding,
+    kstat_findings,
+    samplable,
+    semantics,
+    space_finding,
+    surroundings,
+    tracing_findings,
+)
 from nasacct.collect.clients import Clients
 from nasacct.collect.finding import Finding, State
 from nasacct.collect.nfsd import Nfsd
@@ -58,6 +66,7 @@ def examine(config: Config, machine: Machine) -> Iterator[Finding]:
     yield from tracing_findings.look(config.sources.enabled)
     yield samplable.look(config, machine, listing)
     yield space_finding.look(config)
+    yield from kstat_findings.look(config, machine, listing)
     yield _disks(machine)
     yield from _files(machine)
     yield from _counters(nfsd.semantics, machine)

@@ -45,7 +45,12 @@ class Kstat:
     def number(self, name: str) -> int | None:
         """The value as a counter; None where there is none of that name. Raises ParseError for what is no number."""
         word = self.rows.get(name)
-        return None if word is None else number(word, 3 + list(self.rows).index(name))
+        if word is None:
+            return None
+        try:
+            return number(word, 1)
+        except ParseError as error:
+            raise ParseError(3 + list(self.rows).index(name), error.sentence) from None
 
 
 def parse(text: bytes | str) -> Kstat:

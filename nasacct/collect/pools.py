@@ -34,7 +34,10 @@ def look(kstats: Path = KSTATS) -> dict[str, str]:
 
 
 def guids(kstats: Path = KSTATS) -> dict[str, str]:
-    """The guid of each pool, by its name: it stays when the pool is renamed. OSError where there is no ZFS."""
+    """The guid of each pool, by its name: it stays when the pool is renamed. OSError where there is no ZFS.
+
+    ZFS before 2.2 tells none.
+    """
     found = {folder.name: _content(folder / "guid").strip() for folder in sorted(kstats.iterdir())}
     return {name: guid.decode("ascii") for name, guid in found.items() if guid.isdigit()}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nasacct.collect import nfsd_module
 from nasacct.collect.client_ids import ClientIds
 from nasacct.collect.clients import Clients
+from nasacct.collect.datasets import Datasets
 from nasacct.collect.diskstats import Disks
 from nasacct.collect.exports import Exports
 from nasacct.collect.inflight import InFlight
@@ -16,6 +17,7 @@ from nasacct.collect.inside import BY_PROCEDURE, BY_TIME, Inside
 from nasacct.collect.links import Links
 from nasacct.collect.nfsd import Nfsd
 from nasacct.collect.node import Node
+from nasacct.collect.pool_counters import Pools
 from nasacct.collect.procs import Procs
 from nasacct.collect.source import Closable
 from nasacct.collect.space import Space
@@ -39,15 +41,16 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
     links = Links(admit, config.links.uplinks)
     # links first: others wait for its dump rather than make their own
     all_sources: list[Source] = [links, nfsd, Procs(nfsd, admit, life), Disks(admit), Node(admit)]
-    enabled = set(config.sources.enabled)
+    enabled, share = set(config.sources.enabled), config.sources.budget_percent / 100
     if live and enabled & {Clients.name, InFlight.name, Exports.name}:
         # one for all: an address has one id
         ids = ClientIds(config.root / f"node={config.node}")
         all_sources += [Clients(admit, ids), Exports(admit, ids, config.export_stats.interval_s)]
-        all_sources += [InFlight(admit, ids, config.inflight, config.sources.budget_percent / 100)]
+        all_sources += [InFlight(admit, ids, config.inflight, share)]
     if live:
         all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
         all_sources.append(Space(admit, config.space.interval_s, config.space.datasets))
+        all_sources += [Datasets(admit, config.datasets.interval_s, share), Pools(admit, config.pools.interval_s)]
     return [s for s in all_sources if s.name in enabled]
 
 

@@ -27,7 +27,7 @@ NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
 Source = Literal[
     "nfsd", "procs", "links", "clients", "disks", "node", "export_stats", "inside", "latency", "threads", "inflight",
-    "space",
+    "space", "datasets", "pools",
 ]  # fmt: skip
 #: Those that are read unless others are named.
 _READ: tuple[Source, ...] = ("nfsd", "procs", "links", "clients", "disks", "node")
@@ -173,6 +173,12 @@ class Space(Table):
     )
 
 
+class Kstats(Table):
+    """How often ZFS's counters are read, where the source `datasets` or `pools` is."""
+
+    interval_s: int = Field(default=30, description="a whole number of seconds from 1 to 3600", ge=1, le=3600)
+
+
 class Vpsadmin(Table):
     """The API that knows who owns what."""
 
@@ -196,7 +202,7 @@ class Store(Table):
     readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days_of: dict[str, Days] = Field(
-        default={"clients": 90, "exports": 90, "inflight": 90, "inside": 90, "space": 90},
+        default={"clients": 90, "datasets": 90, "exports": 90, "inflight": 90, "inside": 90, "space": 90},
         description="a table of streams and whole numbers of days, such as { health = 30 }",
     )
     link_rate_bits: int = Field(
@@ -248,6 +254,8 @@ class Config(Table):
     export_stats: ExportStats = Field(default=ExportStats(), description="a table")
     inflight: Inflight = Field(default=Inflight(), description="a table")
     space: Space = Field(default=Space(), description="a table")
+    datasets: Kstats = Field(default=Kstats(), description="a table")
+    pools: Kstats = Field(default=Kstats(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     store: Store = Field(default=Store(), description="a table")
     privacy: Privacy = Field(default=Privacy(), description="a table")

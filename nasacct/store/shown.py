@@ -1,6 +1,6 @@
 """Shown: what servers show to clients, and what datasets are called, told to the inventory by the keeper.
 
-Of datasets usage has the guid alone; what they are called, as `zfs list` says, is in what their births are about. Of
+Of datasets and pools usage has ids alone; what they are called, as ZFS says, is in what their births are about. Of
 servers it is the directory that one shows (`dir`) and the path under which clients mount it (`as`), as
 osctl-exportfs's configuration says (`shown_dataset.py`).
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nasacct.errors import NasacctError
 from nasacct.store import inventory
 from nasacct.store.inventory import Statement
-from nasacct.store.schema import NFSD, SPACE
+from nasacct.store.schema import DATASETS, NFSD, POOLS, SPACE
 from nasacct.store.shown_dataset import dataset
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: Who tells what servers show, and what datasets are called.
 BY, BY_ZFS = "osctl-exportfs", "zfs"
+#: The sources whose things have names in ZFS, and the key that is their id. A pool is called as its topmost dataset.
+NAMED = {SPACE.source: "dataset", DATASETS.source: "dataset", POOLS.source: "pool"}
 
 
 def learn(tree: Tree, found: Journal) -> None:
@@ -59,24 +61,23 @@ def told(found: Journal) -> Iterator[tuple[int, Subject]]:
     head = ((found.at.wall_ns, subject) for subject in found.carry.live.values())
     births = chain.from_iterable(((_born(s, f.at.wall_ns), s) for s in f.births) for f in found.frames)
     for wall_ns, subject in chain(head, births):
-        if subject.source == SPACE.source or (subject.source == NFSD.source and subject.keys.get("server") is not None):
+        key = "server" if subject.source == NFSD.source else NAMED.get(subject.source)
+        if key is not None and subject.keys.get(key) is not None:
             yield wall_ns // 1000, subject
 
 
 def datasets(found: Journal) -> dict[str, str]:
-    """What a journal file says that datasets are called, by their guids."""
-    every = (subject for _, subject in told(found) if subject.source == SPACE.source)
-    return {str(s.keys["dataset"]): str(s.about["name"]) for s in every if s.about.get("name")}
+    """What a journal file says that datasets are called, by their ids."""
+    every = (subject for _, subject in told(found) if subject.source in NAMED)
+    return {str(s.keys[NAMED[s.source]]): str(s.about["name"]) for s in every if s.about.get("name")}
 
 
 def _seen(node: str, subject: Subject, at_us: int, now_s: int) -> Statement | None:
     """What is said of the server or dataset; None: nothing."""
-    if subject.source == SPACE.source:
-        name = subject.about.get("name")
-        called = {"name": name} if isinstance(name, str) and name else None
-        return (
-            Statement("dataset", f"{node}/{subject.keys['dataset']}", at_us, called, now_s, BY_ZFS) if called else None
-        )
+    if subject.source in NAMED:
+        name, id_ = subject.about.get("name"), f"{node}/{subject.keys[NAMED[subject.source]]}"
+        named = isinstance(name, str) and name
+        return Statement("dataset", id_, at_us, {"name": str(name)}, now_s, BY_ZFS) if named else None
     properties = shown(subject)
     return Statement("server", f"{node}/{subject.keys['server']}", at_us, properties, now_s, BY) if properties else None
 

@@ -15,8 +15,8 @@ from nasacct.store.cutting import cut
 from nasacct.store.heads import alone
 from nasacct.store.journal_readings import of_journal
 from nasacct.store.ledger import Terms, uncut
-from nasacct.store.schema import SPACE, STREAMS
-from nasacct.store.shown import datasets
+from nasacct.store.schema import STREAMS
+from nasacct.store.shown import NAMED, datasets
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -73,7 +73,7 @@ def _make(
         readings[name] = strikes.without(readings[name], gone)
     if of_clients:
         clients = {entry.id: entry.address for entry in addresses.told(found, gone)}
-    named = datasets(found) if SPACE.name in streams else {}
+    named = datasets(found) if NAMED.keys() & streams else {}
     return _Made(state, later, terms(found.origin), readings, found.trouble, last.wall_ns, clients, named)
 
 

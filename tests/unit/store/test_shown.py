@@ -19,6 +19,8 @@ from nasacct.times import us
 KEPT = Rules({"readings": 40, "usage": 400}, 1e12)
 START = datetime.fromisoformat("2026-11-23T10:00:00+00:00")
 PHOTOS = {"dir": "/tank/nas/1001/photos/private", "as": "/export/1001/photos", "address": "192.0.2.10"}
+#: What changes from cycle to cycle of those whose streams have no read_bytes.
+OF = {"space": "used_bytes"}
 KNOWN = {"dataset": "1001/photos", "pool": "tank/nas", "address": "192.0.2.10"}
 
 
@@ -75,7 +77,7 @@ def server(recorder, about, name="123", life="1"):
 def cycles(recorder, *things):
     """A journal file of three cycles; the next begins a new one."""
     for n in range(3):
-        recorder.cycle({t: {"used_bytes" if t.source == "space" else "read_bytes": n} for t in things})
+        recorder.cycle({t: {OF.get(t.source, "read_bytes"): n} for t in things})
     recorder.rotate()
 
 
@@ -164,3 +166,19 @@ def test_the_keeper_tells_what_datasets_are_called(recorder, tree):
     assert names == [(EVER[0], at, "tank/nas/1001"), (at, EVER[1], "tank/nas/1002")]
     assert {statement.by for statement in known.statements} == {"zfs"}
     assert cuts.known(tree.root) == ()
+
+
+def test_the_keeper_tells_what_the_kernel_calls_datasets_and_pools(recorder, tree):
+    """By the ids that these have there; the host, which is no pool, is called nothing."""
+    things = [recorder.thing("datasets", "boot/7-9f/1", dataset="7-9f"), recorder.thing("pools", "boot/7/1", pool="7")]
+    for thing, name in zip(things, ("tank/nas/a name  of four", "tank"), strict=True):
+        thing.about = {"name": name}
+    cycles(recorder, *things, recorder.thing("pools", "boot/dmu_tx/1", pool=None))
+    cycles(recorder)
+    assert keep(tree, START.timestamp(), KEPT) == 0
+    known = inventory.read(tree.root)
+    assert {id_: i[0].properties for id_, i in known.things("dataset").items()} == {
+        "nas1/7-9f": {"name": "tank/nas/a name  of four"},
+        "nas1/7": {"name": "tank"},
+    }
+    assert {statement.by for statement in known.statements} == {"zfs"}
