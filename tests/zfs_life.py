@@ -1,8 +1,11 @@
 """The recorded life of a pool (tests/fixtures/zfs), step by step under a sampler with one source."""
 
+import copy
 import json
 import shutil
 from pathlib import Path
+
+import pyarrow as pa
 
 from nasacct.collect import kstat
 from nasacct.collect.machine import Listing
@@ -29,13 +32,18 @@ class Life:
 
     def __init__(self, tmp_path, monkeypatch, build, among="life"):
         self.kstats, self._among, self.frames, self._clocks = tmp_path / "kstats", among, [], {}
+        self.carry, self.tables = Standing(), []
         self.kstats.mkdir()
         monkeypatch.setattr(kstat, "clocks", lambda: tuple(self._clocks[f"CLOCK_{name}"] for name in ORDER))
         self.begin(build)
 
     def begin(self, build):
-        """A run of the collector."""
-        self.sampler = Sampler(self, Standing(), lambda admit: [build(admit, self.kstats)])
+        """A run of the collector, which knows where the one before ended."""
+        if self.frames:
+            self.tables.append(self._file())
+            self.carry = self._journal().standing()
+            self.sampler.end()
+        self.sampler = Sampler(self, self.carry, lambda admit: [build(admit, self.kstats)])
         self.frames, self.begun = [], None
 
     def now(self):
@@ -61,9 +69,19 @@ class Life:
 
     def usage(self, stream):
         """What the ledger makes of all that was looked at, as rows."""
+        return self.usage_table(stream).to_pylist()
+
+    def usage_table(self, stream):
+        """The same as a table."""
+        return pa.concat_tables([*(file[stream] for file in self.tables), self._file()[stream]])
+
+    def _journal(self):
         origin = Origin("n", "boot", "run", "", "0", TERMS.interval_ns)
-        made = Journal("x", 1, origin, 1, self.begun, Standing(), frames=self.frames)
-        return account(of_journal(made)[stream], "n", TERMS).to_pylist()
+        return Journal("x", 1, origin, 1, self.begun, copy.deepcopy(self.carry), frames=self.frames)
+
+    def _file(self):
+        """By stream, what the ledger makes of this run."""
+        return {name: account(found, "n", TERMS) for name, found in of_journal(self._journal()).items()}
 
     def end(self):
         self.sampler.end()

@@ -99,7 +99,8 @@ def uncut(readings: Readings, terms: Terms) -> Rows:
             continue
         value, more = _total(growth, unsure, parts)
         if measure.bounded:
-            if measure.unit == "bytes":
+            # what no link carries has no bound
+            if measure.unit == "bytes" and "server" in stream.keys:
                 rate = _rate(readings, parts, terms.link_bytes_s)[who]
                 value, more = _bound(value, more, lost, pairs, rate)
             more = np.where(lost & endless & (more > 0), NO_BOUND, more)

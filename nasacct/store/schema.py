@@ -106,8 +106,9 @@ def _counters(unit: str, names: list[str] | tuple[str, ...], bits: Literal[32, 6
     return tuple(Measure(n, unit, bits=bits) for n in names)
 
 
-def _as_read(measures: tuple[Measure, ...]) -> tuple[UsageMeasure, ...]:
-    return tuple(UsageMeasure(m.name, m.unit, (m.name,)) for m in measures)
+def _as_read(measures: tuple[Measure, ...], bounded: tuple[str, ...] = ()) -> tuple[UsageMeasure, ...]:
+    """Sums in rollups of those that are `bounded` outlive what is unknown: an end of a life that nobody read."""
+    return tuple(UsageMeasure(m.name, m.unit, (m.name,), bounded=m.name in bounded) for m in measures)
 
 
 #: What clients moved and asked of one server: /proc/<pid>/net/rpc/nfsd, lines rc, fh, io, net, rpc, wdeleg_getattr.
@@ -287,7 +288,8 @@ _DATASETS = (
     *_counters("records", ["zil_records"]),
     *_counters("bytes", ["zil_bytes"]),
 )
-DATASETS = Stream("datasets", "datasets", ("dataset",), _DATASETS, _as_read(_DATASETS))
+_MOVED = ("reads", "read_bytes", "writes", "written_bytes")
+DATASETS = Stream("datasets", "datasets", ("dataset",), _DATASETS, _as_read(_DATASETS, _MOVED))
 
 #: What a pool can be, by number: the kernel's words (spa_state_to_name).
 POOL_STATES = ("ONLINE", "DEGRADED", "SUSPENDED", "FAULTED", "UNAVAIL", "OFFLINE", "REMOVED", "SPLIT")
@@ -309,7 +311,8 @@ _POOLS = (
     *_counters("transactions", tuple(WAITS)),
     *_counters("transactions", ["tx_assigned", "tx_delayed", "tx_throttled", "tx_over_max", "tx_log_delayed"]),
 )
-POOLS = Stream("pools", "pools", ("pool",), _POOLS, _as_read(_POOLS))
+_COMMITTED = (*_MOVED, "committed", "dirty_bytes", "sync_us")
+POOLS = Stream("pools", "pools", ("pool",), _POOLS, _as_read(_POOLS, _COMMITTED))
 
 #: The machine as a whole: /proc/pressure/io (microseconds), /proc/stat (ticks of 1/100 s), memory, load.
 _NODE = (

@@ -7,6 +7,8 @@ from nasacct.collect import objset
 from nasacct.collect.datasets import Datasets
 from nasacct.collect.lines import ParseError
 from nasacct.store.frame import ABSENT
+from nasacct.store.schema import DATASETS
+from nasacct.store.sums import summed
 
 POOL = "16171923680681405715"
 PHOTOS = f"{POOL}-93"
@@ -22,9 +24,13 @@ nunlinked                       4    6
 """
 
 
+def build(admit, kstats):
+    return Datasets(admit, 0.001, kstats=kstats)
+
+
 @pytest.fixture
 def life(tmp_path, monkeypatch):
-    made = Life(tmp_path, monkeypatch, lambda admit, kstats: Datasets(admit, 0.001, kstats=kstats))
+    made = Life(tmp_path, monkeypatch, build)
     yield made
     made.end()
 
@@ -78,6 +84,17 @@ def test_what_was_written_before_the_first_look_is_nobodys(life):
     (photos,) = [s for s in batch.listed if s.keys["dataset"] == PHOTOS]
     assert 71_276_618_327 < photos.since_boot < 71_966_960_745
     assert written(life) == [(0, True), (524_288, False)]
+
+
+def test_between_two_runs_of_the_collector_nothing_is_lost_or_counted_again(life):
+    """A table that is the same goes on where it was; one that was made meanwhile counts from then on."""
+    life.step("1-made")
+    life.begin(build)
+    life.step("2-written")
+    life.begin(build)
+    life.step("4-remounted")
+    assert written(life) == [(10_485_760, True), (524_288, False)]
+    assert written(life, f"{POOL}-a1") == [(1_048_576, False)]
 
 
 def test_a_dataset_that_is_renamed_where_it_is_keeps_its_counters(life):
@@ -145,3 +162,20 @@ def test_another_table_is_no_dataset():
     assert [objset.number_of(name) for name in ("objset-0x9f", "objset-0xzz", "iostats", "objset-0x")] == [
         0x9F, None, None, None,
     ]  # fmt: skip
+
+
+def test_a_sum_stays_though_the_end_of_one_life_is_unknown(life):
+    """A rollup has what is certain, and says that there is more that nobody knows."""
+    for step in ("1-made", "2-written", "3-unmounted"):
+        life.step(step)
+    usage = life.usage_table("datasets")
+    rows = {row["dataset"]: row for row in summed(usage, DATASETS, 86_400_000_000).to_pylist()}
+    photos = rows[PHOTOS]
+    assert (photos["written_bytes"], photos["written_bytes_more"], photos["written_bytes_unknown"]) == (
+        10_485_760,
+        0,
+        1,
+    )
+    assert photos["zil_commits"] is None
+    other = rows[f"{POOL}-9a"]
+    assert (other["written_bytes"], other["written_bytes_unknown"], other["zil_commits"]) == (1_048_576, 0, 2)

@@ -128,6 +128,18 @@ def test_a_pool_that_could_not_be_read_at_first_has_a_baseline(life):
     assert values(life.look(), "pools")["tank"]["committed"] == 0
 
 
+def test_each_run_of_the_collector_has_sums_of_its_own(busy):
+    """What was committed between two of them is in none; the host's own counters go on."""
+    busy.step("1-busy")
+    busy.look()
+    busy.begin(build)
+    busy.step("2-done")
+    assert (sums(busy, BUSY)["committed"], sums(busy, None)["tx_delayed"]) == (0, 373 - 114)
+    rows = [row for row in busy.usage("pools") if row["pool"] == BUSY]
+    assert len({row["epoch"] for row in rows}) == 2
+    assert [row["committed"] for row in rows if row["committed"] is None] == [None]
+
+
 def test_a_histogram_that_is_set_to_0_goes_on(busy):
     """Whoever writes to its file does that: what it counts then has come since."""
     busy.step("1-busy")
