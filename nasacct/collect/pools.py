@@ -2,11 +2,10 @@
 
     /proc/spl/kstat/zfs/POOL/guid     12263271498183716613
     /proc/spl/kstat/zfs/POOL/state    ONLINE, DEGRADED, SUSPENDED
-    /proc/spl/kstat/zfs/POOL/txgs     txg  birth  state  ndirty  nread  nwritten  reads  writes  otime  qtime ...
+    /proc/spl/kstat/zfs/POOL/txgs     its transaction groups (`txgs.py`)
 
-A transaction group is open (O), then quiesces (Q), waits (W), is synced (S) and is committed (C). A pool whose oldest
-group between open and committed was born long ago writes nothing to its disks: whoever asks for its datasets may wait
-as long. `birth` is in ns of CLOCK_MONOTONIC_RAW (OpenZFS, module/zfs/spa_stats.c and gethrtime of its SPL).
+A pool whose oldest group between open and committed was born long ago writes nothing to its disks: whoever asks for its
+datasets may wait as long.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from nasacct.collect import txgs
+from nasacct.collect.lines import ParseError
 from nasacct.units import in_duration
 
 KSTATS = Path("/proc/spl/kstat/zfs")
 #: A group is open for the pool's zfs_txg_timeout, 5 to 15 s, and is synced in about as long where disks keep up.
 STILL_NS = 60_000_000_000
-_UNDER_WAY = (b"Q", b"W", b"S")
 
 
 def look(kstats: Path = KSTATS) -> dict[str, str]:
@@ -45,20 +45,17 @@ def guids(kstats: Path = KSTATS) -> dict[str, str]:
 def _why(folder: Path, state: str, now_ns: int) -> str:
     if state == "SUSPENDED":
         return f"pool {folder.name} is suspended"
-    oldest = min(map(int, births(_content(folder / "txgs"))), default=now_ns)
-    stands_ns = now_ns - oldest
+    try:
+        stands_ns = txgs.parse(_content(folder / "txgs")).pending_ns(now_ns)
+    except ParseError:
+        # what it does not tell is no reason not to ask
+        return ""
     return f"pool {folder.name} has written nothing for {in_duration(stands_ns / 1e9)}" if stands_ns > STILL_NS else ""
-
-
-def births(txgs: bytes) -> list[int]:
-    """When the transaction groups were born that are not open any more and not committed yet."""
-    rows = (line.split() for line in txgs.splitlines())
-    return [int(row[1]) for row in rows if len(row) > 2 and row[2] in _UNDER_WAY and row[1].isdigit()]
 
 
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        # no pool, or one that is exported just now; what it does not tell is no reason not to ask
+        # no pool, or one that is exported just now
         return b""

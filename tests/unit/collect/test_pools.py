@@ -1,9 +1,8 @@
 """Which pools answer, by the kernel's own texts."""
 
-from pathlib import Path
-
 import pytest
 from zfs import pool
+from zfs_life import REAL
 
 from nasacct.collect import pools
 
@@ -29,11 +28,18 @@ def test_a_suspended_pool_is_not_asked(tmp_path):
     assert pools.look(tmp_path) == {"tank": "pool tank is suspended"}
 
 
-def test_the_groups_of_a_real_pool():
-    """All that are not open are committed; of one that is synced its birth is told."""
-    real = (Path(__file__).parents[2] / "fixtures" / "zfs" / "txgs").read_bytes()
-    assert pools.births(real) == []
-    assert pools.births(real.replace(b"62631086286      C", b"62631086286      S")) == [62631086286]
+def test_what_cannot_be_understood_is_no_reason_not_to_ask(tmp_path):
+    """A history that was cut, or of a version that nobody knows."""
+    pool(tmp_path, txgs=[("S", 754)])
+    path = tmp_path / "tank" / "txgs"
+    path.write_text(path.read_text()[:-4] + "\n")
+    assert pools.look(tmp_path) == {"tank": ""}
+
+
+def test_pools_are_known_by_their_guids():
+    """As a real one tells it; what has none is no pool, or of a ZFS that is too old."""
+    assert pools.guids(REAL / "life" / "1-made") == {"tank": "16171923680681405715"}
+    assert pools.guids(REAL / "life" / "8-exported") == {}
 
 
 def test_a_pool_may_go_while_it_is_looked_at(tmp_path):

@@ -33,6 +33,13 @@ def test_a_real_history():
     assert len(txgs.parse(TURNED).committed) == 99
 
 
+def test_of_an_idle_pool_nothing_waits():
+    """All that are not open are committed; of one that is synced its birth is told."""
+    real = (REAL / "txgs").read_bytes()
+    assert txgs.parse(real).pending_ns(10**15) == 0
+    assert txgs.parse(real.replace(b"62631086286      C", b"62631086286      S")).pending_ns(62_631_086_299) == 13
+
+
 def test_heads_of_older_versions_and_fields_of_newer_ones():
     """The former are skipped, the latter counted and kept out."""
     head, *rows = BUSY.splitlines()
