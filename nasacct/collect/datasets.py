@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from nasacct.collect.machine import Listing, Machine
     from nasacct.collect.objset import Objset
+    from nasacct.store.frame import Instant
 
 #: What reading says of a table that is no more: its file is, or was open already.
 _GONE = (errno.ENOENT, errno.EIO)
@@ -71,7 +72,7 @@ class Datasets:
             except ParseError as error:
                 self._fail(batch, dataset, f"{path}: {error}")
             else:
-                found[self._subject(machine, dataset, one)] = one.values
+                found[self._subject(machine.boot_id, batch.at, dataset, one)] = one.values
                 batch.unknown_fields += len(one.unknown)
         batch.listed = [*found, *batch.failed]
         batch.rows = self._changes.rows(list(found), np.array(list(found.values()), np.int64))
@@ -93,9 +94,9 @@ class Datasets:
                     if number is not None:
                         yield f"{guid}-{number:x}", file.path
 
-    def _subject(self, machine: Machine, dataset: str, one: Objset) -> Subject:
+    def _subject(self, boot_id: str, at: Instant, dataset: str, one: Objset) -> Subject:
         """The life of the dataset that this is, a new one where its table was made anew."""
-        epoch = f"{machine.boot_id}/{dataset}/{one.made_ns}"
+        epoch = f"{boot_id}/{dataset}/{one.made_ns}"
         subject = self._subjects.get(dataset)
         if subject is not None and subject.epoch == epoch:
             if subject.about["name"] != one.name:
@@ -104,7 +105,7 @@ class Datasets:
             return subject
         if subject is not None:
             self._changes.forget(subject)
-        about: dict[str, str | int | None] = {"name": one.name, "born_boot_ns": kstat.born_boot_ns(one.made_ns)}
+        about: dict[str, str | int | None] = {"name": one.name, "born_boot_ns": kstat.born_boot_ns(one.made_ns, at)}
         subject = self._subjects[dataset] = Subject(self.name, {"dataset": dataset}, epoch, about=about)
         subject.sid = self._admit(subject)
         return subject

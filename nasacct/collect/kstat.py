@@ -24,6 +24,8 @@ from nasacct.collect.lines import ParseError, fields, lines, number
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nasacct.store.frame import Instant
+
 _HEADINGS = ["name", "type", "data"]
 #: Where in a row its name ends and its value begins.
 _NAME, _VALUE = 31, 37
@@ -87,15 +89,16 @@ def read(path: Path | str) -> bytes:
     return data
 
 
-def born_boot_ns(made_ns: int) -> int:
-    """When a table was made at the earliest, ns of CLOCK_BOOTTIME.
+def born_boot_ns(made_ns: int, at: Instant) -> int:
+    """When a table that was read at that moment was made at the earliest, ns of CLOCK_BOOTTIME.
 
-    The two clocks go apart, by NTP and while the machine sleeps: all of that is taken to have been since.
+    The two clocks go apart, by NTP and while the machine sleeps: all of that is taken to have been since. One that was
+    made while others were read was made at that moment.
     """
     raw_ns, monotonic_ns, boot_ns = clocks()
     age_ns = max(raw_ns - made_ns, 0)
     asleep_ns = max(boot_ns - monotonic_ns, 0)
-    return max(boot_ns - age_ns - age_ns // _APART - asleep_ns, 0)
+    return min(max(boot_ns - age_ns - age_ns // _APART - asleep_ns, 0), at.boot_ns)
 
 
 def clocks() -> tuple[int, int, int]:

@@ -134,7 +134,7 @@ class Pools:
             return pool
         if pool is not None:
             self._changes.forget(pool.subject)
-        born_ns = kstat.born_boot_ns(seen.made_ns)
+        born_ns = kstat.born_boot_ns(seen.made_ns, at)
         imported = self._looked_ns is not None and born_ns >= self._looked_ns
         done = [one.txg for one in seen.history.committed]
         begin = None if imported or not done else max(done)
@@ -160,7 +160,7 @@ class Pools:
             return
         epoch = f"{machine.boot_id}/dmu_tx/{table.made_ns}"
         if self._host is None or self._host.epoch != epoch:
-            about: dict[str, str | int | None] = {"born_boot_ns": kstat.born_boot_ns(table.made_ns)}
+            about: dict[str, str | int | None] = {"born_boot_ns": kstat.born_boot_ns(table.made_ns, batch.at)}
             self._host = Subject(self.name, {"pool": None}, epoch, about=about)
             self._host.sid = self._admit(self._host)
         rows[self._host] = {name: value for name, value in found.items() if value is not None}

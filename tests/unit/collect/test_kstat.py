@@ -9,9 +9,11 @@ from zfs_life import REAL
 
 from nasacct.collect import kstat
 from nasacct.collect.lines import ParseError
+from nasacct.store.frame import Instant
 
 PHOTOS = REAL / "life" / "2-written" / "tank" / "objset-0x93"
 TEXT = PHOTOS.read_bytes()
+DAY = 86_400_000_000_000
 
 
 def test_a_real_table():
@@ -79,12 +81,14 @@ def test_when_a_table_was_made_is_known_by_the_clock_that_goes_on_in_sleep(monke
     now = [clocks[f"CLOCK_{name}"] for name in ("MONOTONIC_RAW", "MONOTONIC", "BOOTTIME")]
     monkeypatch.setattr(kstat, "clocks", lambda: tuple(now))
     made = kstat.parse((REAL / "life" / "1-made" / "tank" / "objset-0xa1").read_bytes()).made_ns
-    assert 66_701_063_785 < kstat.born_boot_ns(made) < 67_318_924_497
-    awake = kstat.born_boot_ns(made)
+    later = Instant(0, 10**18)
+    awake = kstat.born_boot_ns(made, later)
+    assert 66_701_063_785 < awake < 67_318_924_497
     now[2] += 3_600_000_000_000
-    assert kstat.born_boot_ns(made) == pytest.approx(awake, abs=100_000)
-    now[:] = [86_400_000_000_000 * 100, 86_400_000_000_000 * 100 + 4_000_000_000_000, 86_400_000_000_000 * 100]
-    assert kstat.born_boot_ns(0) == 0
+    assert kstat.born_boot_ns(made, later) == pytest.approx(awake, abs=100_000)
+    assert kstat.born_boot_ns(made, Instant(0, awake - 7)) == awake - 7
+    now[:] = [100 * DAY, 100 * DAY + 4_000_000_000_000, 100 * DAY]
+    assert kstat.born_boot_ns(0, later) == 0
 
 
 def test_a_table_is_read_whole(tmp_path):
