@@ -15,6 +15,7 @@ from nasacct.collect.exports import Exports
 from nasacct.collect.inflight import InFlight
 from nasacct.collect.inside import BY_PROCEDURE, BY_TIME, Inside
 from nasacct.collect.links import Links
+from nasacct.collect.local import Local
 from nasacct.collect.nfsd import Nfsd
 from nasacct.collect.node import Node
 from nasacct.collect.pool_counters import Pools
@@ -51,6 +52,7 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
         all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
         all_sources.append(Space(admit, config.space.interval_s, config.space.datasets))
         all_sources += [Datasets(admit, config.datasets.interval_s, share), Pools(admit, config.pools.interval_s)]
+        all_sources.append(Local(admit, config.local.interval_s, share))
     return [s for s in all_sources if s.name in enabled]
 
 

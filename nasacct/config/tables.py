@@ -27,7 +27,7 @@ NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
 Source = Literal[
     "nfsd", "procs", "links", "clients", "disks", "node", "export_stats", "inside", "latency", "threads", "inflight",
-    "space", "datasets", "pools",
+    "space", "datasets", "pools", "local",
 ]  # fmt: skip
 #: Those that are read unless others are named.
 _READ: tuple[Source, ...] = ("nfsd", "procs", "links", "clients", "disks", "node")
@@ -179,6 +179,12 @@ class Kstats(Table):
     interval_s: int = Field(default=30, description="a whole number of seconds from 1 to 3600", ge=1, le=3600)
 
 
+class Local(Table):
+    """How often other processes are looked at, where the source `local` is read."""
+
+    interval_s: int = Field(default=30, description="a whole number of seconds from 1 to 3600", ge=1, le=3600)
+
+
 class Vpsadmin(Table):
     """The API that knows who owns what."""
 
@@ -256,6 +262,7 @@ class Config(Table):
     space: Space = Field(default=Space(), description="a table")
     datasets: Kstats = Field(default=Kstats(), description="a table")
     pools: Kstats = Field(default=Kstats(), description="a table")
+    local: Local = Field(default=Local(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     store: Store = Field(default=Store(), description="a table")
     privacy: Privacy = Field(default=Privacy(), description="a table")

@@ -314,6 +314,11 @@ _POOLS = (
 _COMMITTED = (*_MOVED, "committed", "dirty_bytes", "sync_us")
 POOLS = Stream("pools", "pools", ("pool",), _POOLS, _as_read(_POOLS, _COMMITTED))
 
+#: What processes here did that are not nfsd, by job, in sums of a run of the collector, at least: bytes that disks read
+#: for them and that they made dirty, and bytes that they took and gave by system calls.
+_LOCAL = _counters("bytes", ["disk_read_bytes", "dirtied_bytes", "taken_bytes", "given_bytes"])
+LOCAL = Stream("local", "local", ("job",), _LOCAL, _as_read(_LOCAL, tuple(m.name for m in _LOCAL)))
+
 #: The machine as a whole: /proc/pressure/io (microseconds), /proc/stat (ticks of 1/100 s), memory, load.
 _NODE = (
     *_counters("us", ["io_some_us", "io_full_us"]),
@@ -352,4 +357,4 @@ HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH)
 
 _OF_NFSD = (EXPORTS, INSIDE, LATENCY, THREADS, INFLIGHT)
 _OF_ZFS = (SPACE, DATASETS, POOLS)
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, *_OF_ZFS, NODE, HEALTH)}
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, *_OF_ZFS, LOCAL, NODE, HEALTH)}
