@@ -26,11 +26,15 @@ class Kind(Enum):
     diskstats = "diskstats"
     net_dev = "net_dev"
     export_stats = "export_stats"
+    objset = "objset"
+    txgs = "txgs"
     psi = "psi"
 
 
 def parse(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="nfsd, diskstats, net_dev, export_stats or psi.")],
+    kind: Annotated[
+        Kind, typer.Argument(metavar="KIND", help="nfsd, diskstats, net_dev, export_stats, objset, txgs or psi.")
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file, - for standard input.")],
     root: Root = None,
     config: ConfigFile = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nasacct.collect import diskstats, export_stats, net_dev, nfsd_text, pressure
+from nasacct.collect import diskstats, export_stats, net_dev, nfsd_text, objset, pressure, txgs
 from nasacct.collect.lines import ParseError
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ _PARSERS: Mapping[str, Callable[[bytes], Any]] = {
     "diskstats": lambda data: diskstats.as_json(diskstats.parse(data)),
     "net_dev": lambda data: net_dev.as_json(net_dev.parse(data)),
     "export_stats": lambda data: export_stats.as_json(export_stats.parse(data)),
+    "objset": lambda data: objset.as_json(objset.parse(data)),
+    "txgs": lambda data: txgs.as_json(txgs.parse(data)),
     "psi": lambda data: pressure.as_json(pressure.parse(data)),
 }
 

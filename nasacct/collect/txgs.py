@@ -77,6 +77,15 @@ def parse(text: bytes | str) -> History:
     return History(groups, (width - len(_HEADINGS)) * len(groups))
 
 
+def as_json(history: History) -> dict[str, object]:
+    """`{"groups": [{"txg": 5, "birth": 56439292914, "state": "C", "ndirty": 0, ...}], "surplus": 0}`."""
+    groups = [
+        {"txg": one.txg, "birth": one.birth_ns, "state": one.state, **dict(zip(SUMMED, one.numbers, strict=True))}
+        for one in history.groups
+    ]
+    return {"groups": groups, "surplus": history.surplus}
+
+
 class Committed:
     """The sums of the groups that a pool has committed since `begin`, and of what of them could be seen.
 

@@ -15,7 +15,7 @@ def test_file_and_standard_input_are_the_same(nasacct, tmp_path):
     assert json.loads(by_file.stdout)["io"] == {"read_bytes": 98172928, "written_bytes": 9338880}
 
 
-@pytest.mark.parametrize("kind", ["nfsd", "diskstats", "net_dev", "export_stats", "psi"])
+@pytest.mark.parametrize("kind", ["nfsd", "diskstats", "net_dev", "export_stats", "objset", "txgs", "psi"])
 def test_broken_file_is_refused_with_its_line(refused, kind):
     """Status 65 and the line, never a guess."""
     status, sentence = refused("parse", kind, "-", text="io one two\n\x00")
