@@ -49,7 +49,7 @@ lint: $(READY)
 
 bench: $(READY)
 	@.ci/packages bench
-	@for bench in $(filter-out soak,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
+	@for bench in $(filter-out soak attribution,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
 		echo "== bench/$$bench"; $(BIN)/python -m bench.$$bench || exit; done
 
 lab: packages $(READY)

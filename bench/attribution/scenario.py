@@ -1,0 +1,134 @@
+"""A scenario's folder of Parquet files as scenes.
+
+meta.json     scenario, interval_s, t0, duration_s, pools[{pool, disks[], rotational, layout, fs (zfs|ext), members[]}]
+member.parquet  ts, pool, member, op_READ ... op_REMOVE, nfsd_read_bytes, nfsd_write_bytes
+disk.parquet    ts, pool, disk, reads, rd_sectors, rd_ms, writes, wr_sectors, wr_ms, io_ticks_ms, weighted_ms
+host.parquet    ts, psi_io_some_us, psi_io_full_us
+txg.parquet     ts, pool, stime_ms: one row a transaction group, at its end (ZFS)
+local.parquet   ts, pool, source, read_bytes: what scrubs and local processes read; absent: nobody counted it
+
+All but txg's are cumulative counters that may begin anew at 0; samples may be missing, `ts` trembles by 0.3 s.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nasacct.reports.attribution.scene import Floats
+
+_CALLS = {
+    "reads": ["op_READ"],
+    "writes": ["op_WRITE"],
+    "commits": ["op_COMMIT"],
+    "lookups": ["op_GETATTR", "op_LOOKUP", "op_ACCESS", "op_READDIR"],
+    "changes": ["op_CREATE", "op_SETATTR", "op_RENAME"],
+    "removes": ["op_REMOVE"],
+    "read_mb": ["nfsd_read_bytes"],
+    "write_mb": ["nfsd_write_bytes"],
+}
+_DISK = "reads rd_sectors rd_ms writes wr_sectors wr_ms io_ticks_ms weighted_ms".split()
+_SECTOR_MB = 512 / 1e6
+_LONGEST_S = 15
+
+
+class _Grid:
+    """The samples of a scenario."""
+
+    def __init__(self, meta: dict[str, Any]) -> None:
+        self.start, self.steps = int(meta["t0"]), int(meta["duration_s"]) // STEP_S
+
+    def index(self, ts: pd.Series[float]) -> Any:
+        """Of readings, the sample that each ends."""
+        return np.rint((ts.to_numpy() - self.start) / STEP_S).astype(int) - 1
+
+    def rates(self, frame: pd.DataFrame, columns: list[str]) -> Floats:
+        """Columns x samples: growth a second; over a gap its mean, NaN before the second reading."""
+        found = np.full((len(columns), self.steps), np.nan)
+        frame = frame.sort_values("ts")
+        at, ts = self.index(frame.ts), frame.ts.to_numpy()
+        values = frame[columns].to_numpy(dtype=float)
+        grown = np.diff(values, axis=0)
+        grown = np.where(grown < 0, values[1:], grown) / np.diff(ts)[:, None]
+        for row, (before, now) in enumerate(pairwise(at)):
+            found[:, before + 1 : now + 1] = grown[row][:, None]
+        return found
+
+
+def scenes(folder: Path) -> Iterator[Scene]:
+    """The scenes of a scenario, one a pool."""
+    meta = json.loads((folder / "meta.json").read_text())
+    grid = _Grid(meta)
+    host = pd.read_parquet(folder / "host.parquet").sort_values("ts")
+    some, full = grid.rates(host, ["psi_io_some_us", "psi_io_full_us"]) / 1e6
+    present = np.zeros(grid.steps, bool)
+    present[grid.index(host.ts)[1:][np.diff(host.ts.to_numpy()) <= _LONGEST_S]] = True
+    members, disks = pd.read_parquet(folder / "member.parquet"), pd.read_parquet(folder / "disk.parquet")
+    for pool in meta["pools"]:
+        name = pool["pool"]
+        yield Scene(
+            pool=name,
+            rotational=pool["rotational"],
+            transactional=pool["fs"] == "zfs",
+            start=grid.start,
+            present=present,
+            disks=_disks(grid, disks[disks.pool == name], pool["disks"]),
+            members=_members(grid, members[members.pool == name], pool["members"]),
+            some=some,
+            full=full,
+            sync_s=_syncs(grid, folder / "txg.parquet", name),
+            local_mb=_local(grid, folder / "local.parquet", name),
+        )
+
+
+def _members(grid: _Grid, frame: pd.DataFrame, names: list[str]) -> Members:
+    columns = [column for each in CLASSES for column in _CALLS[each]]
+    activity = np.zeros((len(names), len(CLASSES), grid.steps))
+    of = dict(iter(frame.groupby("member")))
+    for at, name in enumerate(names):
+        rates = dict(zip(columns, grid.rates(of[name], columns), strict=True))
+        for kind, each in enumerate(CLASSES):
+            activity[at, kind] = sum(rates[column] for column in _CALLS[each])
+    for each in ("read_mb", "write_mb"):
+        activity[:, CLASSES.index(each)] /= 1e6
+    return Members(tuple(names), activity)
+
+
+def _disks(grid: _Grid, frame: pd.DataFrame, names: list[str]) -> Disks:
+    of = dict(iter(frame.groupby("disk")))
+    reads, read, read_ms, writes, written, write_ms, busy_ms, weighted_ms = np.stack(
+        [grid.rates(of[name], _DISK) for name in names], axis=1
+    )
+    ios = reads + writes
+    wait = np.where(ios > 0, (read_ms + write_ms) / np.where(ios > 0, ios, 1), np.nan)
+    mb = (read * _SECTOR_MB, written * _SECTOR_MB)
+    return Disks(tuple(names), reads, mb[0], writes, mb[1], busy_ms / 1e3, weighted_ms / 1e3, wait)
+
+
+def _syncs(grid: _Grid, path: Path, pool: str) -> Floats:
+    longest = np.zeros(grid.steps)
+    if path.exists():
+        frame = pd.read_parquet(path)
+        frame = frame[frame.pool == pool]
+        at = ((frame.ts.to_numpy() - grid.start) // STEP_S).astype(int).clip(0, grid.steps - 1)
+        np.maximum.at(longest, at, frame.stime_ms.to_numpy() / 1e3)
+    return longest
+
+
+def _local(grid: _Grid, path: Path, pool: str) -> Floats | None:
+    if not path.exists():
+        return None
+    frame = pd.read_parquet(path)
+    sources = [each for _, each in frame[frame.pool == pool].groupby("source")]
+    total: Floats = sum((grid.rates(each, ["read_bytes"])[0] for each in sources), np.zeros(grid.steps)) / 1e6
+    return total

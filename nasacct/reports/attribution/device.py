@@ -1,0 +1,96 @@
+"""The device model: how much disk time an IO and a MB cost, and of what the measured disk time was.
+
+Disk time is in seconds a second of one disk of the pool (the median disk), so 1 is all there is. Of a rotating disk it
+is measured: the time it was busy. A disk that serves many IOs at a time has no such counter; its disk time is what its
+IOs cost by this model, against the most they ever cost.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.reports.attribution.regression import robust
+
+if TYPE_CHECKING:
+    from nasacct.reports.attribution.scene import Flags, Floats, Scene
+
+#: Of what disk time is: seeks of reads, bytes of reads, writes.
+CHANNELS = ("seeks", "bytes", "writes")
+
+#: Seconds an IO read, a MB read, an IO written, a MB written: what disks of a kind cost before anything is known.
+_ROTATING = np.array([4e-3, 5.5e-3, 2.5e-3, 6e-3])
+_PARALLEL = np.array([0.1e-3, 0.4e-3, 0.05e-3, 0.4e-3])
+_SPREAD, _ERROR, _ROUNDS, _FLOOR = 0.6, 0.05, 3, 0.03
+#: Where IOs of a parallel disk waited longer than so many medians, they waited for one another.
+_ALONE = 1.5
+_FULL = 0.995
+#: Fewer samples than these (ten minutes) say nothing.
+_LEAST = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Device:
+    """What a pool's median disk costs."""
+
+    costs: Floats  #: seconds of IO in flight an IO read, a MB read, an IO written, a MB written
+    capacity: float  #: IOs in flight at which it is full; 1 of a rotating disk
+    disks: int
+
+    @property
+    def seconds(self) -> Floats:
+        """Disk time an IO read, a MB read, an IO written, a MB written."""
+        return self.costs / self.capacity
+
+
+def learned(scene: Scene) -> Device:
+    """The device model of a scene, from all of its samples: what an IO takes is the same under load."""
+    prior = _ROTATING if scene.rotational else _PARALLEL
+    rates, target, use = _rates(scene), _median(_target(scene)), _usable(scene)
+    costs = prior
+    if use.sum() >= _LEAST:
+        scale = _ERROR if scene.rotational else max(_ERROR * float(np.median(target[use])), 1e-6)
+        costs = robust(rates[:, use].T / scale, target[use] / scale, prior, _SPREAD * prior, _ROUNDS)
+    costs = np.maximum(costs, _FLOOR * prior)
+    demand = costs @ rates[:, scene.present]
+    full = float(np.quantile(demand, _FULL)) if demand.size and not scene.rotational else 1.0
+    return Device(costs, max(full, 1e-9), len(scene.disks.names))
+
+
+def work(scene: Scene, device: Device) -> Floats:
+    """Disk time by CHANNELS (channels x samples); NaN where the sample is not present."""
+    parts = device.seconds[:, None] * _rates(scene)
+    channels = np.stack([parts[0], parts[1], parts[2] + parts[3]])
+    if scene.rotational:
+        total = channels.sum(axis=0)
+        split = channels / np.where(total > 0, total, 1)
+        channels = np.where(total > 0, split, 1 / len(CHANNELS)) * _median(scene.disks.busy)
+    channels[:, ~scene.present] = np.nan
+    return channels
+
+
+def _rates(scene: Scene) -> Floats:
+    disks = scene.disks
+    return np.stack([_median(each) for each in (disks.reads, disks.read_mb, disks.writes, disks.write_mb)])
+
+
+def _target(scene: Scene) -> Floats:
+    return scene.disks.busy if scene.rotational else scene.disks.queue
+
+
+def _usable(scene: Scene) -> Flags:
+    use = scene.present & np.isfinite(_median(_target(scene))) & np.isfinite(_rates(scene)).all(axis=0)
+    wait = _median(scene.disks.wait_ms)
+    if not scene.rotational and np.isfinite(wait[use]).any():
+        use &= wait < _ALONE * np.nanmedian(wait[use])
+    return use
+
+
+def _median(rates: Floats) -> Floats:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of samples that are NaN altogether
+        median: Floats = np.nanmedian(rates, axis=0) if len(rates) else np.full(rates.shape[-1], np.nan)
+    return median

@@ -1,0 +1,57 @@
+"""The engine: from a scene, its episodes and the verdict on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.reports.attribution import costs, device, episodes, fit, hardware, verdict
+from nasacct.reports.attribution.saturation import saturated
+
+if TYPE_CHECKING:
+    from nasacct.reports.attribution.costs import Costs
+    from nasacct.reports.attribution.device import Device
+    from nasacct.reports.attribution.episodes import Episode
+    from nasacct.reports.attribution.scene import Floats, Scene
+    from nasacct.reports.attribution.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What was learnt of a pool, so that every verdict can be had again."""
+
+    device: Device
+    work: Floats  #: CHANNELS x samples: measured disk time
+    costs: Costs
+
+
+def attributed(scene: Scene) -> list[tuple[Episode, Verdict]]:
+    """The episodes of a scene, in order, each with who caused it."""
+    found = episodes.found(saturated(scene), scene.present)
+    if not found:
+        return []
+    model = learned(scene, found)
+    return [(each, judged(scene, each, found, model)) for each in found]
+
+
+def learned(scene: Scene, found: list[Episode]) -> Model:
+    """What a scene tells of costs, outside the episodes that were found."""
+    costing = device.learned(scene)
+    work = device.work(scene, costing)
+    return Model(costing, work, costs.learned(scene, costing, work, episodes.quiet(found, scene.present)))
+
+
+def judged(scene: Scene, episode: Episode, found: list[Episode], model: Model) -> Verdict:
+    """The verdict on one of the episodes that were found."""
+    others = np.zeros(len(scene), bool)
+    for each in found:
+        if each != episode:
+            others[each.first : each.end] = True
+    inside = np.zeros(len(scene), bool)
+    inside[episode.first : episode.end] = True
+    seen = fit.window(scene, episode, others, model.work, model.costs)
+    fitted = fit.fitted(seen, model.costs, model.device, seed=scene.moment(episode.first))
+    slow = hardware.slow(scene, model.device, inside)
+    return verdict.given(fitted, model.costs, slow, scene.members.names, local_seen=scene.local_mb is not None)
