@@ -20,6 +20,8 @@ from nasacct.reports.attribution.requests import CACHED, CHANNEL, KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.scene import Flags, Floats, Scene
 
@@ -31,7 +33,11 @@ _BACKGROUND, _BACKGROUND_SPREAD = 0.01, 0.05
 _ERROR = 0.1
 _ROUNDS, _FLOOR = 3, 0.03
 _READS_SPREAD, _WRITES_SPREAD, _WIDEST = 0.4, 0.4, 60.0
+#: Jitter is at least this, and of a channel that is used less than this (of a disk) nobody can say.
+_JITTER, _JITTER_USED = 0.05, 0.01
 _USUAL = 0.9  #: the quantile of normal hours above which activity is excess
+_WITHIN = 0.68  #: the share of errors that are within one standard deviation
+AROUND = 6
 _LEAST = 60
 _CHRONIC = 0.2  #: with less than this share of normal hours, nothing is normal
 _BLOCK = 64  #: members whose requests are in memory at a time
@@ -48,6 +54,7 @@ class Costs:
     usual: Floats  #: members x KINDS: activity that only a tenth of normal samples exceed
     normal: Floats  #: members: mean disk time of normal hours; 0 where nothing is normal
     background: Floats  #: CHANNELS: disk time of normal hours that nobody's requests explain
+    jitter: Floats  #: CHANNELS: error of one sample, of the disk time around it, for writes come in bursts
     chronic: bool  #: hardly any sample is normal
 
     @property
@@ -74,14 +81,16 @@ def learned(scene: Scene, device: Device, work: Floats, quiet: Flags) -> Costs:
         for channel in range(len(CHANNELS)):
             of = channel == CHANNEL
             parts[block, channel] = np.einsum("k,mkt->mt", shared[of], kinds[:, of][..., use])
-    factors = np.ones((count, len(CHANNELS)))
+    factors, jitter = np.ones((count, len(CHANNELS))), np.full(len(CHANNELS), _JITTER)
     for channel in range(len(CHANNELS)):
         spread = _spread(channel, shared, full)
         factors[:, channel], background[channel] = _factors(parts[:, channel], work[channel, use], spread)
+        errors = work[channel, use] - factors[:, channel] @ parts[:, channel] - background[channel]
+        jitter[channel] = _jitter(errors, work[channel, use], np.flatnonzero(use))
     normal = np.einsum("mc,mct->m", factors, parts) / max(use.sum(), 1)
     if chronic:
         normal = np.zeros(count)
-    return Costs(kernel, full, shared, factors, usual, normal, background, chronic)
+    return Costs(kernel, full, shared, factors, usual, normal, background, jitter, chronic)
 
 
 def _blocks(scene: Scene, kernel: Floats) -> Iterator[tuple[slice, Floats]]:
@@ -121,3 +130,20 @@ def _factors(parts: Floats, work: Floats, spread: float) -> tuple[Floats, float]
     spreads = np.append(np.full(len(parts), spread), _BACKGROUND_SPREAD)
     found = ridge(rows, work / _ERROR, mean, spreads)
     return np.maximum(found[:-1], _FLOOR), float(found[-1])
+
+
+def _jitter(errors: Floats, work: Floats, samples: NDArray[np.int64]) -> float:
+    """Error of one sample, of the disk time around it: what differs from one sample to the next."""
+    level = smooth(work)
+    use = (np.diff(samples) == 1) & (level[1:] > _JITTER_USED)
+    steps = np.abs(np.diff(errors)[use]) / level[1:][use]
+    return max(_JITTER, float(np.quantile(steps, _WITHIN)) / np.sqrt(2)) if len(steps) else _JITTER
+
+
+def smooth(rates: Floats) -> Floats:
+    """The mean over AROUND samples on both sides, of rates whose last axis is time."""
+    weights = np.ones(2 * AROUND + 1)
+    counts = np.convolve(np.ones(rates.shape[-1]), weights)[AROUND:-AROUND]
+    sums = np.apply_along_axis(lambda each: np.convolve(each, weights)[AROUND:-AROUND], -1, rates)
+    mean: Floats = sums / counts
+    return mean

@@ -24,7 +24,12 @@ CHANNELS = ("seeks", "bytes", "writes")
 #: Seconds an IO read, a MB read, an IO written, a MB written: what disks of a kind cost before anything is known.
 _ROTATING = np.array([4e-3, 5.5e-3, 2.5e-3, 6e-3])
 _PARALLEL = np.array([0.1e-3, 0.4e-3, 0.05e-3, 0.4e-3])
-_SPREAD, _ERROR, _ROUNDS, _FLOOR = 0.6, 0.05, 3, 0.03
+_SPREAD, _ROUNDS = 0.6, 3
+#: An IO may cost next to nothing (it continues another), but no disk moves a MB in no time.
+_FLOOR = np.array([0.03, 0.5, 0.03, 0.5])
+#: Errors: of a disk, and of what is measured, for IOs of one kind differ from those of another. They last for so many
+#: samples: a week of samples is not as many independent ones.
+_ERROR, _ERROR_OF, _LASTING = 0.05, 0.15, 10
 #: Where IOs of a parallel disk waited longer than so many medians, they waited for one another.
 _ALONE = 1.5
 _FULL = 0.995
@@ -52,8 +57,9 @@ def learned(scene: Scene) -> Device:
     rates, target, use = _rates(scene), _median(_target(scene)), _usable(scene)
     costs = prior
     if use.sum() >= _LEAST:
-        scale = _ERROR if scene.rotational else max(_ERROR * float(np.median(target[use])), 1e-6)
-        costs = robust(rates[:, use].T / scale, target[use] / scale, prior, _SPREAD * prior, _ROUNDS)
+        base = _ERROR * (1 if scene.rotational else max(float(np.median(target[use])), 1e-6))
+        error = np.sqrt(_LASTING * (base**2 + (_ERROR_OF * target[use]) ** 2))
+        costs = robust(rates[:, use].T / error[:, None], target[use] / error, prior, _SPREAD * prior, _ROUNDS)
     costs = np.maximum(costs, _FLOOR * prior)
     demand = costs @ rates[:, scene.present]
     full = float(np.quantile(demand, _FULL)) if demand.size and not scene.rotational else 1.0

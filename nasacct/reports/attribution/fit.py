@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 
 from nasacct.reports.attribution import columns, requests
 from nasacct.reports.attribution.columns import Window
+from nasacct.reports.attribution.costs import smooth
 from nasacct.reports.attribution.regression import huber, solved
 from nasacct.reports.attribution.scene import STEP_S
 
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 #: So much around an episode is looked at.
 AROUND_S = 900
 #: Errors: of a disk, of what is measured, and how neighbours' resemble each other.
-_BASE, _OF_WORK, _ALIKE = 0.02, 0.15, 0.8
+_BASE, _OF_WORK, _ALIKE, _ALONE = 0.02, 0.15, 0.8, 0.01
+#: So many samples are whitened together.
+_BLOCK = 360
 #: What is explained may be this much too little before something unexplained is said to be there.
 _SCALE = 1.2
 DRAWS = 80
@@ -57,7 +61,7 @@ def window(scene: Scene, episode: Episode, others: Flags, work: Floats, costs: C
 def fitted(seen: Window, costs: Costs, device: Device, seed: int) -> Fitted:
     """Whose the disk time inside was."""
     cols = columns.made(seen, costs, device)
-    rows, target = _whitened(seen, cols.course)
+    rows, target = _whitened(seen, cols.course, costs.jitter)
     precision = cols.spread**-2
     gram, moments = rows @ rows.T + np.diag(precision), rows @ target + precision * cols.mean
     best = solved(gram, moments)
@@ -89,14 +93,21 @@ def _shares(parts: Floats, whose: Floats, measured: float) -> tuple[Floats, floa
     return entities / measured, missing / measured
 
 
-def _whitened(seen: Window, course: Floats) -> tuple[Floats, Floats]:
-    """Columns and measured disk time in standard deviations of independent errors (columns x equations; equations)."""
-    spread = np.sqrt(_BASE**2 + (_OF_WORK * seen.work) ** 2)
-    follows = np.diff(seen.samples, prepend=-2) == 1
-    scaled, target = course / spread, seen.work / spread
-    return _differences(scaled, follows).reshape(len(course), -1), _differences(target, follows).ravel()
+def _whitened(seen: Window, course: Floats, jitter: Floats) -> tuple[Floats, Floats]:
+    """Columns and measured disk time in standard deviations of independent errors (columns x equations; equations).
 
-
-def _differences(rows: Floats, follows: Flags) -> Floats:
-    before = np.roll(rows, 1, axis=-1)
-    return np.where(follows, (rows - _ALIKE * before) / np.sqrt(1 - _ALIKE**2), rows)
+    Errors are what one sample has alone, and what lasts: their covariance is that of a first order autoregression with
+    white noise added, whose Cholesky factor whitens whatever samples are missing.
+    """
+    level = smooth(seen.work)
+    rows, target = [], []
+    for first in range(0, len(seen.samples), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        apart = np.abs(np.subtract.outer(seen.samples[block], seen.samples[block]))
+        for channel, of_work in enumerate(jitter):
+            lasting = np.sqrt(_BASE**2 + (_OF_WORK * level[channel, block]) ** 2)
+            alone = _ALONE**2 + (of_work * level[channel, block]) ** 2
+            lower = cholesky(np.outer(lasting, lasting) * _ALIKE**apart + np.diag(alone), lower=True)
+            rows.append(solve_triangular(lower, course[:, channel, block].T, lower=True))
+            target.append(solve_triangular(lower, seen.work[channel, block], lower=True))
+    return np.concatenate(rows).T, np.concatenate(target)
