@@ -1,9 +1,12 @@
 """Columns: the explanations that an episode's disk time is divided among.
 
 Each is a course of disk time by channel, times a coefficient that is to be found and of which something is known
-before: its mean and spread. Suspects have columns of their own: members who did much more than they usually do, if
-nothing of it had been in memory, and a few who usually read much and of whom memory may have lost hold. All others
-share columns. Local work is whatever lasts as long as the episode, and what a collector saw of it.
+before: its mean and spread. Members who did much more than they usually do have columns of their own, and so have those
+who removed files, whose sizes nobody knows, and those of whose usual reads memory may have lost hold. All others share
+columns. Local work is whatever lasts as long as the episode, and what a collector saw of it.
+
+An explanation that would take much of a disk, and that need not be true, is a claim: that reads were not from memory,
+that huge files were removed, that there was local work. Columns of a claim are narrow unless it holds.
 """
 
 from __future__ import annotations
@@ -23,15 +26,30 @@ if TYPE_CHECKING:
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.scene import Flags, Floats
 
-#: So many members may be suspects for what they did beyond the usual, at least this much of a disk; and for flips.
-SUSPECTS, LEAST, FLIPS = 16, 0.03, 4
-#: Priors: what is usual costs what it did; so do writes, less surely; reads from nothing to as if never in memory.
-_USUAL_SPREAD, _WRITES_SPREAD, _READS, _FLIP_SPREAD = 0.35, 0.8, 0.8, 0.15
-_REST_SPREAD, _BACKGROUND_SPREAD = 0.6, 0.03
-#: Of a disk: local work of which nothing is known, or of which a collector would have told.
-_LOCAL_UNSEEN, _LOCAL_SEEN, _LOCAL_KNOWN_SPREAD = 0.10, 0.06, 0.4
-_FREED = KINDS.index("freed")
-_FREED_MOST = 300.0
+#: So many members have columns of their own for what they did beyond the usual, at least this much of a disk; those of
+#: at least MUCH one for each kind of request. So many may have removed huge files, and so many lost hold of memory.
+SUSPECTS, LEAST, MUCH, REMOVERS, FLIPS = 16, 0.03, 0.1, 3, 6
+#: Spreads: what is usual costs what it did; so do writes beyond it, less surely; what others did beyond it.
+_USUAL, _WRITES, _REST_MEAN, _REST = 0.35, 0.8, 0.3, 0.4
+#: Of a disk: the spread of a claim that holds, and of one that does not.
+_HOLDS, _NOT = 0.8, 0.06
+_BACKGROUND = 0.03
+#: How likely a claim is before anything is seen.
+_COLD, _HUGE, _FLIP, _LOCAL, _LOCAL_SEEN, _OTHER_SEEN = 0.3, 0.1, 0.03, 0.1, 0.5, 0.02
+_SEEN_SPREAD = 0.4
+_ALWAYS = -1
+
+_GROUPS = {
+    "seeks": ("reads",),
+    "lookups": ("lookups",),
+    "bytes": ("read_mb", "records"),
+    "commits": ("commits",),
+    "writes": ("writes", "write_mb"),
+    "changes": ("changes", "removes", "freed"),
+}
+_PARTS = {name: np.isin(KINDS, kinds) for name, kinds in _GROUPS.items()}
+_REMOVES, _FREED = KINDS.index("removes"), KINDS.index("freed")
+_READS, _WRITES_CHANNEL = (0, 1), 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +68,10 @@ class Columns(NamedTuple):
 
     course: Floats  #: columns x CHANNELS x samples: disk time
     mean: Floats
-    spread: Floats
+    spread: Floats  #: if its claim holds, or it belongs to none
+    narrow: Floats  #: if its claim does not hold
+    claim: NDArray[np.int64]  #: index in `likely`; negative: none
+    likely: Floats  #: claims: how likely each is before anything is seen
     whose: Floats  #: columns x entities (members, then local work): whose its time inside is; each row sums to 1
 
 
@@ -60,14 +81,25 @@ class _Growing:
     def __init__(self, window: Window, members: int) -> None:
         self.window, self.entities = window, members + 1
         self.course: list[Floats] = []
-        self.priors: list[tuple[float, float]] = []
+        self.priors: list[tuple[float, float, float, int]] = []
+        self.likely: list[float] = []
         self.whose: list[Floats] = []
 
-    def add(self, parts: dict[int, Floats], mean: float, spread: float, whose: int | Floats) -> None:
-        """One column, of the channels it has; none if it has no time anywhere."""
-        course = np.zeros((len(CHANNELS), len(self.window.inside)))
-        for channel, part in parts.items():
-            course[channel] = part
+    def claim(self, likely: float) -> int:
+        """A claim that columns may belong to."""
+        self.likely.append(likely)
+        return len(self.likely) - 1
+
+    def add(self, course: Floats, mean: float, spread: float, whose: int | Floats) -> None:
+        """A column that belongs to no claim."""
+        self._add(course, (mean, spread, spread, _ALWAYS), whose)
+
+    def claimed(self, course: Floats, claim: int, whose: int, most: float = 1.0) -> None:
+        """A column that is about 0; if its claim holds, up to what takes a disk, but no coefficient above `most`."""
+        full = max(float(course[:, self.window.inside].sum(axis=0).mean()), 1e-9)
+        self._add(course, (0.0, min(most, _HOLDS / full), min(most, _NOT / full), claim), whose)
+
+    def _add(self, course: Floats, prior: tuple[float, float, float, int], whose: int | Floats) -> None:
         if not course.any():
             return
         owners = np.zeros(self.entities)
@@ -76,13 +108,13 @@ class _Growing:
         else:
             owners[: len(whose)] = whose / whose.sum()
         self.course.append(course)
-        self.priors.append((mean, spread))
+        self.priors.append(prior)
         self.whose.append(owners)
 
     def done(self) -> Columns:
         """All of them."""
-        mean, spread = np.array(self.priors).T
-        return Columns(np.stack(self.course), mean, spread, np.stack(self.whose))
+        mean, spread, narrow, claim = (np.array(each) for each in zip(*self.priors, strict=True))
+        return Columns(np.stack(self.course), mean, spread, narrow, claim, np.array(self.likely), np.stack(self.whose))
 
 
 def made(window: Window, costs: Costs, device: Device) -> Columns:
@@ -92,81 +124,97 @@ def made(window: Window, costs: Costs, device: Device) -> Columns:
     excess = np.maximum(window.kinds - costs.usual[..., None], 0)
     own = costs.own
     usual = _by_channel((window.kinds - excess) * own[..., None])
-    most = _most(excess, costs, own)
-    weight = most[:, inside].mean(axis=1) if members else np.zeros(0)
+    most = np.where(CACHED, costs.full, own)
+    courses = excess * most[..., None]
+    weight = np.minimum(courses.sum(axis=1), 1)[:, inside].mean(axis=1)
     suspects = [int(each) for each in np.argsort(-weight, kind="stable")[:SUSPECTS] if weight[each] > LEAST]
     for each in suspects:
-        _suspect(found, each, excess[each], own[each], costs.full)
-        found.add(dict(enumerate(usual[each])), 1, _USUAL_SPREAD, each)
-    _flips(found, window, costs, own, suspects)
-    _rest(found, np.setdiff1d(np.arange(members), suspects), usual, excess, most, costs)
-    for channel in range(len(CHANNELS)):
-        level = np.ones(len(inside))
-        found.add({channel: level}, float(costs.background[channel]), _BACKGROUND_SPREAD, members)
-        unseen = _LOCAL_UNSEEN if window.local_mb is None else _LOCAL_SEEN
-        found.add({channel: inside.astype(float)}, 0, unseen, members)
-    if window.local_mb is not None:
-        cost = device.seconds[1] / max(device.disks, 1)
-        found.add({1: window.local_mb * cost}, 1, _LOCAL_KNOWN_SPREAD, members)
-        found.add({0: window.local_mb * cost}, 0, _LOCAL_KNOWN_SPREAD, members)
+        _suspect(found, each, courses[each], usual[each], much=weight[each] > MUCH)
+    _removers(found, excess, own)
+    _flips(found, costs, own, suspects)
+    _rest(found, [each for each in range(members) if weight[each] <= MUCH or each not in suspects], usual, None)
+    _rest(found, [each for each in range(members) if each not in suspects], usual, courses)
+    _local(found, costs, device, members)
     return found.done()
 
 
 def _by_channel(parts: Floats) -> Floats:
-    """Sums over the KINDS of each channel (members x CHANNELS x samples)."""
-    return np.stack([parts[:, channel == CHANNEL].sum(axis=1) for channel in range(len(CHANNELS))], axis=1)
+    """Sums over the KINDS of each channel (... x CHANNELS x samples)."""
+    return np.stack([parts[..., channel == CHANNEL, :].sum(axis=-2) for channel in range(len(CHANNELS))], axis=-2)
 
 
-def _most(excess: Floats, costs: Costs, own: Floats) -> Floats:
-    """Members x samples: the most disk time excess can have cost, no more than a disk has."""
-    cost = np.where(CACHED, costs.full, own)
-    total: Floats = np.minimum(np.einsum("mkt,mk->mt", excess, cost), 1)
-    return total
-
-
-def _suspect(found: _Growing, member: int, excess: Floats, own: Floats, full: Floats) -> None:
-    inside = found.window.inside
-    for kind, channel in enumerate(CHANNEL.tolist()):
-        if CACHED[kind]:
-            course = excess[kind] * full[kind]
-            most = course[inside].mean()
-            found.add({channel: course}, 0, min(1.0, _READS / max(most, 1e-9)), member)
-        elif kind == _FREED:
-            course = excess[kind] * own[kind]
-            found.add({channel: course}, 0, min(_FREED_MOST, _READS / max(course[inside].mean(), 1e-9)), member)
+def _suspect(found: _Growing, member: int, courses: Floats, usual: Floats, *, much: bool) -> None:
+    cold = found.claim(_COLD)
+    if not much:
+        found.claimed(_by_channel(courses * CACHED[:, None]), cold, member)
+        found.add(_by_channel(courses * ~CACHED[:, None]), 1, _WRITES, member)
+        return
+    for part in _PARTS.values():
+        course = _by_channel(courses * part[:, None])
+        if CACHED[part].any():
+            found.claimed(course, cold, member)
         else:
-            found.add({channel: excess[kind] * own[kind]}, 1, _WRITES_SPREAD, member)
+            found.add(course, 1, _WRITES, member)
+    found.add(usual, 1, _USUAL, member)
 
 
-def _flips(found: _Growing, window: Window, costs: Costs, own: Floats, suspects: list[int]) -> None:
+def _removers(found: _Growing, excess: Floats, own: Floats) -> None:
+    """Members who removed most: what it takes to free a file grows with its size, which no counter shows."""
+    inside = found.window.inside
+    removed = excess[:, _FREED][:, inside].sum(axis=1)
+    for each in np.argsort(-removed, kind="stable")[:REMOVERS].tolist():
+        if removed[each] > 0:
+            huge = found.claim(_HUGE)
+            for kind in (_REMOVES, _FREED):
+                course = np.zeros((len(CHANNELS), len(inside)))
+                course[_WRITES_CHANNEL] = excess[each, kind] * own[each, kind]
+                found.claimed(course, huge, each, np.inf)
+
+
+def _flips(found: _Growing, costs: Costs, own: Floats, suspects: list[int]) -> None:
     """Members of whose usual reads memory may have lost hold while the episode lasted."""
+    inside = found.window.inside
     more = np.maximum(costs.full - own, 0) * CACHED
-    courses = _by_channel(window.kinds * more[..., None]) * window.inside
-    weight = np.minimum(courses.sum(axis=1), 1)[:, window.inside].mean(axis=1) if len(courses) else np.zeros(0)
+    courses = _by_channel(found.window.kinds * more[..., None]) * inside
+    weight = np.minimum(courses.sum(axis=1), 1)[:, inside].mean(axis=1)
     others = [int(each) for each in np.argsort(-weight, kind="stable") if int(each) not in suspects]
     for each in others[:FLIPS]:
-        if weight[each] > LEAST:
-            for channel in (0, 1):
-                spread = min(1.0, _FLIP_SPREAD / max(courses[each, channel, window.inside].mean(), 1e-9))
-                found.add({channel: courses[each, channel]}, 0, spread, each)
+        if weight[each] > MUCH:
+            flip = found.claim(_FLIP)
+            for channel in _READS:
+                course = np.zeros_like(courses[each])
+                course[channel] = courses[each, channel]
+                found.claimed(course, flip, each)
 
 
-def _rest(found: _Growing, rest: Floats, usual: Floats, excess: Floats, most: Floats, costs: Costs) -> None:
-    if not len(rest):
-        return
-    inside, members = found.window.inside, len(usual)
+def _rest(found: _Growing, rest: list[int], usual: Floats, courses: Floats | None) -> None:
+    """What the others usually do; or, of `courses`, what they did beyond that."""
+    inside = found.window.inside
     for channel in range(len(CHANNELS)):
-        whose = np.zeros(members)
-        whose[rest] = usual[rest, channel][:, inside].sum(axis=1)
-        if whose.any():
-            found.add({channel: usual[rest, channel].sum(axis=0)}, 1, _USUAL_SPREAD, whose)
-    cost = np.where(CACHED, costs.full, costs.shared)
-    whose = np.zeros(members)
-    whose[rest] = most[rest][:, inside].sum(axis=1)
-    if not whose.any():
-        return
+        course, whose = np.zeros((len(CHANNELS), len(inside))), np.zeros(len(usual))
+        each = usual[rest, channel] if courses is None else courses[rest][:, channel == CHANNEL].sum(axis=1)
+        course[channel] = each.sum(axis=0)
+        whose[rest] = each[:, inside].sum(axis=1)
+        if not whose.any():
+            whose[rest] = 1
+        if courses is None:
+            found.add(course, 1, _USUAL, whose)
+        else:
+            mean, spread = (1, _WRITES) if channel == _WRITES_CHANNEL else (_REST_MEAN, _REST)
+            found.add(course, mean, spread, whose)
+
+
+def _local(found: _Growing, costs: Costs, device: Device, local: int) -> None:
+    inside, seen = found.window.inside, found.window.local_mb
+    unseen = found.claim(_LOCAL if seen is None else _OTHER_SEEN)
     for channel in range(len(CHANNELS)):
-        of = channel == CHANNEL
-        course = np.einsum("mkt,k->t", excess[rest][:, of], cost[of])
-        mean, spread = (1, _REST_SPREAD) if not CACHED[of].any() else (0, _READS / max(course[inside].mean(), 1e-9))
-        found.add({channel: course}, mean, min(1.0, spread), whose)
+        course = np.zeros((len(CHANNELS), len(inside)))
+        course[channel] = 1
+        found.add(course, float(costs.background[channel]), _BACKGROUND, local)
+        found.claimed(course * inside, unseen, local)
+    if seen is not None:
+        known = found.claim(_LOCAL_SEEN)
+        for channel in _READS:
+            course = np.zeros((len(CHANNELS), len(inside)))
+            course[channel] = seen * device.seconds[1] / max(device.disks, 1)
+            found.claimed(course, known, local, np.inf)

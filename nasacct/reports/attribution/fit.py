@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from nasacct.reports.attribution import columns, requests
+from nasacct.reports.attribution import claims, columns, requests
 from nasacct.reports.attribution.columns import Window
 from nasacct.reports.attribution.costs import smooth
 from nasacct.reports.attribution.regression import huber, solved
 from nasacct.reports.attribution.scene import STEP_S
 
 if TYPE_CHECKING:
+    from nasacct.reports.attribution.columns import Columns
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.episodes import Episode
@@ -62,25 +63,36 @@ def fitted(seen: Window, costs: Costs, device: Device, seed: int) -> Fitted:
     """Whose the disk time inside was."""
     cols = columns.made(seen, costs, device)
     rows, target = _whitened(seen, cols.course, costs.jitter)
-    precision = cols.spread**-2
-    gram, moments = rows @ rows.T + np.diag(precision), rows @ target + precision * cols.mean
-    best = solved(gram, moments)
-    weights = np.sqrt(huber(target - best @ rows))
+    likeliest = max(claims.weighed(cols, rows @ rows.T, rows @ target), key=lambda each: each.weight)
+    weights = np.sqrt(huber(target - _solved(cols, likeliest.spread, rows @ rows.T, rows @ target) @ rows))
     rows, target = rows * weights, target * weights
-    gram = rows @ rows.T + np.diag(precision)
-    random = np.random.default_rng(seed)
-    errors = random.standard_normal((DRAWS, len(target)))
-    means = cols.mean + cols.spread * random.standard_normal((DRAWS, len(cols.mean)))
-    best = solved(gram, rows @ target + precision * cols.mean)
+    gram = rows @ rows.T
+    held = claims.weighed(cols, gram, rows @ target)
     inside = cols.course[..., seen.inside].sum(axis=(1, 2))
     measured = float(seen.work[:, seen.inside].sum())
+    random = np.random.default_rng(seed)
+    moments = (target + random.standard_normal((DRAWS, len(target)))) @ rows.T
+    normal = random.standard_normal((DRAWS, len(cols.mean)))
+    upto = np.cumsum([each.weight for each in held])
     found = [
-        solved(gram, rows @ (target + error) + precision * mean) for error, mean in zip(errors, means, strict=True)
+        _solved(cols, held[which].spread, gram, moments[draw], normal[draw])
+        for draw, which in enumerate(np.searchsorted(upto, (np.arange(DRAWS) + 0.5) / DRAWS).clip(0, len(held) - 1))
     ]
-    draws = np.stack([_shares(each * inside, cols.whose, measured)[0] for each in found])
-    unexplained = _shares(best * inside, cols.whose, measured)[1]
-    error = (seen.work - np.einsum("k,kct->ct", best, cols.course)).sum(axis=0)[seen.inside]
-    return Fitted(draws, unexplained, measured / max(int(seen.inside.sum()), 1), float(np.sqrt(np.mean(error**2))))
+    draws, missing = zip(*(_shares(each * inside, cols.whose, measured) for each in found), strict=True)
+    course = np.einsum("k,kct->ct", np.mean(found, axis=0), cols.course)
+    error = (seen.work - course).sum(axis=0)[seen.inside]
+    return Fitted(
+        np.stack(draws),
+        float(np.mean(missing)),
+        float(seen.work[:, seen.inside].sum(axis=0).mean()),
+        float(np.sqrt(np.mean(error**2))),
+    )
+
+
+def _solved(cols: Columns, spread: Floats, gram: Floats, moments: Floats, off: Floats | float = 0.0) -> Floats:
+    """The coefficients under priors of this spread, whose means are `off` so many of them."""
+    precision = spread**-2
+    return solved(gram + np.diag(precision), moments + precision * (cols.mean + off * spread))
 
 
 def _shares(parts: Floats, whose: Floats, measured: float) -> tuple[Floats, float]:
