@@ -30,26 +30,23 @@ if TYPE_CHECKING:
 #: at least MUCH one for each kind of request. So many may have removed huge files, and so many lost hold of memory.
 SUSPECTS, LEAST, MUCH, REMOVERS, FLIPS = 16, 0.03, 0.1, 3, 6
 #: Spreads: what is usual costs what it did; so do writes beyond it, less surely; what others did beyond it.
-_USUAL, _WRITES, _REST_MEAN, _REST = 0.35, 0.8, 0.3, 0.4
+_USUAL, _WRITES, _REST_MEAN, _REST = 0.35, 1.2, 0.3, 0.4
 #: Of a disk: the spread of a claim that holds, and of one that does not.
 _HOLDS, _NOT = 0.8, 0.06
 _BACKGROUND = 0.03
 #: How likely a claim is before anything is seen.
-_COLD, _HUGE, _FLIP, _LOCAL, _LOCAL_SEEN, _OTHER_SEEN = 0.3, 0.1, 0.03, 0.1, 0.5, 0.02
-_SEEN_SPREAD = 0.4
+_COLD, _HUGE, _FLIP, _LOCAL, _LOCAL_SEEN, _OTHER_SEEN, _LOCAL_WRITES = 0.3, 0.1, 0.03, 0.1, 0.5, 0.02, 0.01
+#: MB of an IO, of streams over one disk: those of members, and those of local work, which reads on as it can.
+_STREAM_MB, _LOCAL_MB = 0.25, (0.128, 1.0)
 _ALWAYS = -1
+#: Of the most that waited to be freed: with more than this, freeing goes on.
+_BEGUN = 0.1
 
-_GROUPS = {
-    "seeks": ("reads",),
-    "lookups": ("lookups",),
-    "bytes": ("read_mb", "records"),
-    "commits": ("commits",),
-    "writes": ("writes", "write_mb"),
-    "changes": ("changes", "removes", "freed"),
-}
-_PARTS = {name: np.isin(KINDS, kinds) for name, kinds in _GROUPS.items()}
+_OTHERS = (("commits",), ("writes", "write_mb"), ("changes", "removes", "freed"))
+_WRITTEN = [np.isin(KINDS, kinds) for kinds in _OTHERS]
+_LOOKUPS, _READ_MB = KINDS.index("lookups"), KINDS.index("read_mb")
 _REMOVES, _FREED = KINDS.index("removes"), KINDS.index("freed")
-_READS, _WRITES_CHANNEL = (0, 1), 2
+_WRITES_CHANNEL = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +126,7 @@ def made(window: Window, costs: Costs, device: Device) -> Columns:
     weight = np.minimum(courses.sum(axis=1), 1)[:, inside].mean(axis=1)
     suspects = [int(each) for each in np.argsort(-weight, kind="stable")[:SUSPECTS] if weight[each] > LEAST]
     for each in suspects:
-        _suspect(found, each, courses[each], usual[each], much=weight[each] > MUCH)
+        _suspect(found, each, courses[each], usual[each], device, much=weight[each] > MUCH)
     _removers(found, excess, own)
     _flips(found, costs, own, suspects)
     _rest(found, [each for each in range(members) if weight[each] <= MUCH or each not in suspects], usual, None)
@@ -143,32 +140,40 @@ def _by_channel(parts: Floats) -> Floats:
     return np.stack([parts[..., channel == CHANNEL, :].sum(axis=-2) for channel in range(len(CHANNELS))], axis=-2)
 
 
-def _suspect(found: _Growing, member: int, courses: Floats, usual: Floats, *, much: bool) -> None:
+def _suspect(found: _Growing, member: int, courses: Floats, usual: Floats, device: Device, *, much: bool) -> None:
     cold = found.claim(_COLD)
     if not much:
         found.claimed(_by_channel(courses * CACHED[:, None]), cold, member)
         found.add(_by_channel(courses * ~CACHED[:, None]), 1, _WRITES, member)
         return
-    for part in _PARTS.values():
-        course = _by_channel(courses * part[:, None])
-        if CACHED[part].any():
-            found.claimed(course, cold, member)
-        else:
-            found.add(course, 1, _WRITES, member)
+    lookups = _by_channel(courses * (np.arange(len(KINDS)) == _LOOKUPS)[:, None])
+    found.claimed(lookups, cold, member)
+    found.claimed(_by_channel(courses * CACHED[:, None]) - lookups, cold, member)
+    found.claimed(_stream(courses[_READ_MB], _STREAM_MB, device), cold, member)
+    for part in _WRITTEN:
+        found.add(_by_channel(courses * part[:, None]), 1, _WRITES, member)
     found.add(usual, 1, _USUAL, member)
 
 
+def _stream(read: Floats, size_mb: float, device: Device) -> Floats:
+    """Disk time of reading what takes `read` of it for its bytes alone, by IOs of this size."""
+    seek, mb = device.seconds[:2]
+    return np.stack([read * seek / (mb * size_mb), read, np.zeros_like(read)])
+
+
 def _removers(found: _Growing, excess: Floats, own: Floats) -> None:
-    """Members who removed most: what it takes to free a file grows with its size, which no counter shows."""
+    """Members who removed most: what it takes to free a file grows with its size, which no counter shows.
+
+    It costs at once, or over minutes; or what is to be freed waits, and takes whatever the disks give.
+    """
     inside = found.window.inside
     removed = excess[:, _FREED][:, inside].sum(axis=1)
     for each in np.argsort(-removed, kind="stable")[:REMOVERS].tolist():
         if removed[each] > 0:
             huge = found.claim(_HUGE)
-            for kind in (_REMOVES, _FREED):
-                course = np.zeros((len(CHANNELS), len(inside)))
-                course[_WRITES_CHANNEL] = excess[each, kind] * own[each, kind]
-                found.claimed(course, huge, each, np.inf)
+            waits = excess[each, _FREED]
+            for part in (excess[each, _REMOVES], waits, np.minimum(waits / (_BEGUN * waits.max()), 1)):
+                found.claimed(_only(_WRITES_CHANNEL, part * own[each, _REMOVES]), huge, each, np.inf)
 
 
 def _flips(found: _Growing, costs: Costs, own: Floats, suspects: list[int]) -> None:
@@ -181,10 +186,8 @@ def _flips(found: _Growing, costs: Costs, own: Floats, suspects: list[int]) -> N
     for each in others[:FLIPS]:
         if weight[each] > MUCH:
             flip = found.claim(_FLIP)
-            for channel in _READS:
-                course = np.zeros_like(courses[each])
-                course[channel] = courses[each, channel]
-                found.claimed(course, flip, each)
+            found.claimed(courses[each], flip, each)
+            found.claimed(_only(0, courses[each, 0]), flip, each)
 
 
 def _rest(found: _Growing, rest: list[int], usual: Floats, courses: Floats | None) -> None:
@@ -206,15 +209,19 @@ def _rest(found: _Growing, rest: list[int], usual: Floats, courses: Floats | Non
 
 def _local(found: _Growing, costs: Costs, device: Device, local: int) -> None:
     inside, seen = found.window.inside, found.window.local_mb
-    unseen = found.claim(_LOCAL if seen is None else _OTHER_SEEN)
     for channel in range(len(CHANNELS)):
-        course = np.zeros((len(CHANNELS), len(inside)))
-        course[channel] = 1
-        found.add(course, float(costs.background[channel]), _BACKGROUND, local)
-        found.claimed(course * inside, unseen, local)
+        found.add(_only(channel, np.ones(len(inside))), float(costs.background[channel]), _BACKGROUND, local)
+    unseen = found.claim(_LOCAL if seen is None else _OTHER_SEEN)
+    for size_mb in _LOCAL_MB:
+        found.claimed(_stream(inside.astype(float), size_mb, device), unseen, local, np.inf)
+    found.claimed(_only(_WRITES_CHANNEL, inside.astype(float)), found.claim(_LOCAL_WRITES), local)
     if seen is not None:
-        known = found.claim(_LOCAL_SEEN)
-        for channel in _READS:
-            course = np.zeros((len(CHANNELS), len(inside)))
-            course[channel] = seen * device.seconds[1] / max(device.disks, 1)
-            found.claimed(course, known, local, np.inf)
+        known, course = found.claim(_LOCAL_SEEN), seen * device.seconds[1] / max(device.disks, 1)
+        for size_mb in _LOCAL_MB:
+            found.claimed(_stream(course, size_mb, device), known, local, np.inf)
+
+
+def _only(channel: int, course: Floats) -> Floats:
+    courses = np.zeros((len(CHANNELS), len(course)))
+    courses[channel] = course
+    return courses

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 #: So much around an episode is looked at.
 AROUND_S = 900
-#: Errors: of a disk, of what is measured, and how neighbours' resemble each other.
-_BASE, _OF_WORK, _ALIKE, _ALONE = 0.02, 0.15, 0.8, 0.01
+#: Errors: of a disk (within bounds, a part of what a channel has), of what is measured, and how neighbours' are alike.
+_BASE, _BASE_OF, _OF_WORK, _ALIKE = (0.003, 0.02), 0.1, 0.15, 0.8
 #: So many samples are whitened together.
 _BLOCK = 360
 #: What is explained may be this much too little before something unexplained is said to be there.
@@ -112,13 +112,14 @@ def _whitened(seen: Window, course: Floats, jitter: Floats) -> tuple[Floats, Flo
     white noise added, whose Cholesky factor whitens whatever samples are missing.
     """
     level = smooth(seen.work)
+    base = np.clip(_BASE_OF * level.mean(axis=1), *_BASE)
     rows, target = [], []
     for first in range(0, len(seen.samples), _BLOCK):
         block = slice(first, first + _BLOCK)
         apart = np.abs(np.subtract.outer(seen.samples[block], seen.samples[block]))
         for channel, of_work in enumerate(jitter):
-            lasting = np.sqrt(_BASE**2 + (_OF_WORK * level[channel, block]) ** 2)
-            alone = _ALONE**2 + (of_work * level[channel, block]) ** 2
+            lasting = np.sqrt(base[channel] ** 2 + (_OF_WORK * level[channel, block]) ** 2)
+            alone = (base[channel] / 2) ** 2 + (of_work * level[channel, block]) ** 2
             lower = cholesky(np.outer(lasting, lasting) * _ALIKE**apart + np.diag(alone), lower=True)
             rows.append(solve_triangular(lower, course[:, channel, block].T, lower=True))
             target.append(solve_triangular(lower, seen.work[channel, block], lower=True))

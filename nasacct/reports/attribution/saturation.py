@@ -23,6 +23,8 @@ class Thresholds:
 
     busy: float = 0.95
     busy_stalled: float = 0.85  #: busy enough if tasks stand still, too
+    busy_others: float = 0.92  #: of the median disk, beside one that is busy
+    behind: float = 1.3  #: unless the busiest is so many times as busy: the pool waits for it alone
     full: float = 0.40  #: PSI full
     sync_s: float = 5.5  #: zfs_txg_timeout and half a second
     wait_ratio: float = 2.0  #: times the wait that a quarter of the samples are below
@@ -42,7 +44,9 @@ def saturated(scene: Scene, limits: Thresholds | None = None) -> Flags:
 def _rotating(scene: Scene, limits: Thresholds) -> Flags:
     busy = _worst(scene.disks.busy)
     stalled = (scene.full >= limits.full) | (scene.sync_s > limits.sync_s)
-    return (busy >= limits.busy) | ((busy >= limits.busy_stalled) & stalled)
+    median = np.median(scene.disks.busy, axis=0)
+    whole = (median >= limits.busy_others) | (busy >= limits.behind * median)
+    return ((busy >= limits.busy) & whole) | ((busy >= limits.busy_stalled) & stalled)
 
 
 def _parallel(scene: Scene, limits: Thresholds) -> Flags:
