@@ -35,12 +35,13 @@ _USUAL, _WRITES, _REST_MEAN, _REST = 0.35, 1.2, 0.3, 0.4
 _HOLDS, _NOT = 0.8, 0.06
 _BACKGROUND = 0.03
 #: How likely a claim is before anything is seen.
-_COLD, _HUGE, _FLIP, _LOCAL, _LOCAL_SEEN, _OTHER_SEEN, _LOCAL_WRITES = 0.3, 0.1, 0.03, 0.1, 0.5, 0.02, 0.01
+_COLD, _DEAR, _HUGE, _FLIP = 0.3, 0.1, 0.1, 0.03
+_LOCAL, _LOCAL_SEEN, _OTHER_SEEN, _LOCAL_WRITES = 0.1, 0.5, 0.02, 0.01
 #: MB of an IO, of streams over one disk: those of members, and those of local work, which reads on as it can.
 _STREAM_MB, _LOCAL_MB = 0.25, (0.128, 1.0)
 _ALWAYS = -1
-#: Of the most that waited to be freed: with more than this, freeing goes on.
-_BEGUN = 0.1
+#: Of the mean inside: what is more of a course is cut off. Of the most that waited to be freed: freeing goes on.
+_CUT, _BEGUN = 0.3, 0.002
 
 _OTHERS = (("commits",), ("writes", "write_mb"), ("changes", "removes", "freed"))
 _WRITTEN = [np.isin(KINDS, kinds) for kinds in _OTHERS]
@@ -150,9 +151,20 @@ def _suspect(found: _Growing, member: int, courses: Floats, usual: Floats, devic
     found.claimed(lookups, cold, member)
     found.claimed(_by_channel(courses * CACHED[:, None]) - lookups, cold, member)
     found.claimed(_stream(courses[_READ_MB], _STREAM_MB, device), cold, member)
+    found.claimed(_flat(_by_channel(courses * CACHED[:, None]), found.window.inside), cold, member)
     for part in _WRITTEN:
         found.add(_by_channel(courses * part[:, None]), 1, _WRITES, member)
+    written = _by_channel(courses * ~CACHED[:, None])
+    found.claimed(_flat(written, found.window.inside), found.claim(_DEAR), member, np.inf)
     found.add(usual, 1, _USUAL, member)
+
+
+def _flat(course: Floats, inside: Flags) -> Floats:
+    """A course cut off at a part of its mean inside: who asks for more than a disk can do takes what it gives."""
+    total = course.sum(axis=0)
+    top = _CUT * total[inside].mean()
+    cut: Floats = course * np.minimum(1, top / np.maximum(total, 1e-12))
+    return cut
 
 
 def _stream(read: Floats, size_mb: float, device: Device) -> Floats:
@@ -172,7 +184,7 @@ def _removers(found: _Growing, excess: Floats, own: Floats) -> None:
         if removed[each] > 0:
             huge = found.claim(_HUGE)
             waits = excess[each, _FREED]
-            for part in (excess[each, _REMOVES], waits, np.minimum(waits / (_BEGUN * waits.max()), 1)):
+            for part in (excess[each, _REMOVES], waits, inside * (waits > _BEGUN * waits.max())):
                 found.claimed(_only(_WRITES_CHANNEL, part * own[each, _REMOVES]), huge, each, np.inf)
 
 
