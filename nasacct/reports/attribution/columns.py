@@ -32,7 +32,7 @@ SUSPECTS, LEAST, MUCH, REMOVERS, FLIPS = 16, 0.03, 0.1, 3, 6
 #: Spreads: what is usual costs what it did; so do writes beyond it, less surely; what others did beyond it.
 _USUAL, _WRITES, _REST_MEAN, _REST = 0.35, 1.2, 0.3, 0.4
 #: Of a disk: the spread of a claim that holds, and of one that does not.
-_HOLDS, _NOT = 0.8, 0.06
+_HOLDS, _NOT, _HARDLY = 0.8, 0.06, 0.015
 _BACKGROUND = 0.03
 #: How likely a claim is before anything is seen.
 _COLD, _DEAR, _HUGE, _FLIP = 0.3, 0.1, 0.1, 0.03
@@ -45,7 +45,8 @@ _CUT, _BEGUN = 0.3, 0.002
 
 _OTHERS = (("commits",), ("writes", "write_mb"), ("changes", "removes", "freed"))
 _WRITTEN = [np.isin(KINDS, kinds) for kinds in _OTHERS]
-_LOOKUPS, _READ_MB = KINDS.index("lookups"), KINDS.index("read_mb")
+_CALLED = np.isin(KINDS, ("reads", "read_mb"))
+_LOOKUPS, _READ_MB, _RECORDS = KINDS.index("lookups"), KINDS.index("read_mb"), KINDS.index("records")
 _REMOVES, _FREED = KINDS.index("removes"), KINDS.index("freed")
 _WRITES_CHANNEL = 2
 
@@ -57,7 +58,8 @@ class Window:
     samples: NDArray[np.int64]  #: their indices in the scene
     inside: Flags  #: of the episode
     work: Floats  #: CHANNELS x samples: measured disk time
-    kinds: Floats  #: members x KINDS x samples
+    kinds: Floats  #: members x KINDS x samples, when they cost as disks keep up
+    prompt: Floats  #: the same if nothing is put off: what is dirty is written at once when there is much of it
     local_mb: Floats | None  #: samples
 
 
@@ -92,10 +94,10 @@ class _Growing:
         """A column that belongs to no claim."""
         self._add(course, (mean, spread, spread, _ALWAYS), whose)
 
-    def claimed(self, course: Floats, claim: int, whose: int, most: float = 1.0) -> None:
+    def claimed(self, course: Floats, claim: int, whose: int, most: float = 1.0, otherwise: float = _NOT) -> None:
         """A column that is about 0; if its claim holds, up to what takes a disk, but no coefficient above `most`."""
         full = max(float(course[:, self.window.inside].sum(axis=0).mean()), 1e-9)
-        self._add(course, (0.0, min(most, _HOLDS / full), min(most, _NOT / full), claim), whose)
+        self._add(course, (0.0, min(most, _HOLDS / full), min(most, otherwise / full), claim), whose)
 
     def _add(self, course: Floats, prior: tuple[float, float, float, int], whose: int | Floats) -> None:
         if not course.any():
@@ -124,10 +126,11 @@ def made(window: Window, costs: Costs, device: Device) -> Columns:
     usual = _by_channel((window.kinds - excess) * own[..., None])
     most = np.where(CACHED, costs.full, own)
     courses = excess * most[..., None]
+    prompt = np.maximum(window.prompt - costs.usual[..., None], 0) * most[..., None]
     weight = np.minimum(courses.sum(axis=1), 1)[:, inside].mean(axis=1)
     suspects = [int(each) for each in np.argsort(-weight, kind="stable")[:SUSPECTS] if weight[each] > LEAST]
     for each in suspects:
-        _suspect(found, each, courses[each], usual[each], device, much=weight[each] > MUCH)
+        _suspect(found, each, courses[each], prompt[each], usual[each], device, much=weight[each] > MUCH)
     _removers(found, excess, own)
     _flips(found, costs, own, suspects)
     _rest(found, [each for each in range(members) if weight[each] <= MUCH or each not in suspects], usual, None)
@@ -141,20 +144,22 @@ def _by_channel(parts: Floats) -> Floats:
     return np.stack([parts[..., channel == CHANNEL, :].sum(axis=-2) for channel in range(len(CHANNELS))], axis=-2)
 
 
-def _suspect(found: _Growing, member: int, courses: Floats, usual: Floats, device: Device, *, much: bool) -> None:
+def _suspect(
+    found: _Growing, member: int, courses: Floats, prompt: Floats, usual: Floats, device: Device, *, much: bool
+) -> None:
     cold = found.claim(_COLD)
     if not much:
         found.claimed(_by_channel(courses * CACHED[:, None]), cold, member)
         found.add(_by_channel(courses * ~CACHED[:, None]), 1, _WRITES, member)
         return
-    lookups = _by_channel(courses * (np.arange(len(KINDS)) == _LOOKUPS)[:, None])
-    found.claimed(lookups, cold, member)
-    found.claimed(_by_channel(courses * CACHED[:, None]) - lookups, cold, member)
+    found.claimed(_only(0, courses[_LOOKUPS]), cold, member)
+    found.claimed(_by_channel(courses * _CALLED[:, None]), cold, member)
+    found.claimed(_only(1, courses[_RECORDS]), cold, member)
     found.claimed(_stream(courses[_READ_MB], _STREAM_MB, device), cold, member)
     found.claimed(_flat(_by_channel(courses * CACHED[:, None]), found.window.inside), cold, member)
     for part in _WRITTEN:
         found.add(_by_channel(courses * part[:, None]), 1, _WRITES, member)
-    written = _by_channel(courses * ~CACHED[:, None])
+    written = _by_channel((courses + prompt) * ~CACHED[:, None])
     found.claimed(_flat(written, found.window.inside), found.claim(_DEAR), member, np.inf)
     found.add(usual, 1, _USUAL, member)
 
@@ -185,7 +190,7 @@ def _removers(found: _Growing, excess: Floats, own: Floats) -> None:
             huge = found.claim(_HUGE)
             waits = excess[each, _FREED]
             for part in (excess[each, _REMOVES], waits, inside * (waits > _BEGUN * waits.max())):
-                found.claimed(_only(_WRITES_CHANNEL, part * own[each, _REMOVES]), huge, each, np.inf)
+                found.claimed(_only(_WRITES_CHANNEL, part * own[each, _REMOVES]), huge, each, np.inf, _HARDLY)
 
 
 def _flips(found: _Growing, costs: Costs, own: Floats, suspects: list[int]) -> None:
@@ -226,7 +231,7 @@ def _local(found: _Growing, costs: Costs, device: Device, local: int) -> None:
     unseen = found.claim(_LOCAL if seen is None else _OTHER_SEEN)
     for size_mb in _LOCAL_MB:
         found.claimed(_stream(inside.astype(float), size_mb, device), unseen, local, np.inf)
-    found.claimed(_only(_WRITES_CHANNEL, inside.astype(float)), found.claim(_LOCAL_WRITES), local)
+    found.claimed(_only(_WRITES_CHANNEL, inside.astype(float)), found.claim(_LOCAL_WRITES), local, np.inf, _HARDLY)
     if seen is not None:
         known, course = found.claim(_LOCAL_SEEN), seen * device.seconds[1] / max(device.disks, 1)
         for size_mb in _LOCAL_MB:

@@ -53,10 +53,11 @@ def window(scene: Scene, episode: Episode, others: Flags, work: Floats, costs: C
     use = (scene.present & np.isfinite(work).all(axis=0) & ~others)[first:end]
     samples = np.flatnonzero(use) + first
     lead = max(0, first - around)  # what was written before costs later
-    kinds = requests.effective(scene.members.activity[..., lead:end], costs.kernel)[..., samples - lead]
+    activity = scene.members.activity[..., lead:end]
+    kinds, prompt = (requests.effective(activity, each)[..., samples - lead] for each in (costs.kernel, np.ones(1)))
     local = None if scene.local_mb is None else np.nan_to_num(scene.local_mb[samples])
     inside = (samples >= episode.first) & (samples < episode.end)
-    return Window(samples, inside, work[:, samples], kinds, local)
+    return Window(samples, inside, work[:, samples], kinds, prompt, local)
 
 
 def fitted(seen: Window, costs: Costs, device: Device, seed: int) -> Fitted:
