@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nasacct.reports.attribution.device import CHANNELS
+from nasacct.reports.attribution.device import CHANNELS, READ_MB, READS, WRITE_MB, WRITES
 from nasacct.reports.attribution.requests import CACHED, CHANNEL, KINDS
 
 if TYPE_CHECKING:
@@ -43,12 +43,11 @@ _ALWAYS = -1
 #: Of the mean inside: what is more of a course is cut off. Of the most that waited to be freed: freeing goes on.
 _CUT, _BEGUN = 0.3, 0.002
 
-_OTHERS = (("commits",), ("writes", "write_mb"), ("changes", "removes", "freed"))
+_OTHERS = (("commits",), ("writes", "runs", "write_mb", "pages"), ("changes", "removes", "freed"))
 _WRITTEN = [np.isin(KINDS, kinds) for kinds in _OTHERS]
 _CALLED = np.isin(KINDS, ("reads", "read_mb"))
-_LOOKUPS, _READ_MB, _RECORDS = KINDS.index("lookups"), KINDS.index("read_mb"), KINDS.index("records")
+_LOOKUPS, _STREAMED, _RECORDS = KINDS.index("lookups"), KINDS.index("read_mb"), KINDS.index("records")
 _REMOVES, _FREED = KINDS.index("removes"), KINDS.index("freed")
-_WRITES_CHANNEL = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,10 +151,10 @@ def _suspect(
         found.claimed(_by_channel(courses * CACHED[:, None]), cold, member)
         found.add(_by_channel(courses * ~CACHED[:, None]), 1, _WRITES, member)
         return
-    found.claimed(_only(0, courses[_LOOKUPS]), cold, member)
+    found.claimed(_only(READS, courses[_LOOKUPS]), cold, member)
     found.claimed(_by_channel(courses * _CALLED[:, None]), cold, member)
-    found.claimed(_only(1, courses[_RECORDS]), cold, member)
-    found.claimed(_stream(courses[_READ_MB], _STREAM_MB, device), cold, member)
+    found.claimed(_only(READ_MB, courses[_RECORDS]), cold, member)
+    found.claimed(_stream(courses[_STREAMED], _STREAM_MB, device), cold, member)
     found.claimed(_flat(_by_channel(courses * CACHED[:, None]), found.window.inside), cold, member)
     for part in _WRITTEN:
         found.add(_by_channel(courses * part[:, None]), 1, _WRITES, member)
@@ -172,10 +171,12 @@ def _flat(course: Floats, inside: Flags) -> Floats:
     return cut
 
 
-def _stream(read: Floats, size_mb: float, device: Device) -> Floats:
-    """Disk time of reading what takes `read` of it for its bytes alone, by IOs of this size."""
-    seek, mb = device.seconds[:2]
-    return np.stack([read * seek / (mb * size_mb), read, np.zeros_like(read)])
+def _stream(moved: Floats, size_mb: float, device: Device, calls: int = READS, mb: int = READ_MB) -> Floats:
+    """Disk time of moving what takes `moved` of it for its bytes alone, by IOs of this size."""
+    seconds = device.seconds
+    course = np.zeros((len(CHANNELS), len(moved)))
+    course[calls], course[mb] = moved * seconds[calls] / (seconds[mb] * size_mb), moved
+    return course
 
 
 def _removers(found: _Growing, excess: Floats, own: Floats) -> None:
@@ -190,7 +191,7 @@ def _removers(found: _Growing, excess: Floats, own: Floats) -> None:
             huge = found.claim(_HUGE)
             waits = excess[each, _FREED]
             for part in (excess[each, _REMOVES], waits, inside * (waits > _BEGUN * waits.max())):
-                found.claimed(_only(_WRITES_CHANNEL, part * own[each, _REMOVES]), huge, each, np.inf, _HARDLY)
+                found.claimed(_only(WRITES, part * own[each, _REMOVES]), huge, each, np.inf, _HARDLY)
 
 
 def _flips(found: _Growing, costs: Costs, own: Floats, suspects: list[int]) -> None:
@@ -204,7 +205,7 @@ def _flips(found: _Growing, costs: Costs, own: Floats, suspects: list[int]) -> N
         if weight[each] > MUCH:
             flip = found.claim(_FLIP)
             found.claimed(courses[each], flip, each)
-            found.claimed(_only(0, courses[each, 0]), flip, each)
+            found.claimed(_only(READS, courses[each, READS]), flip, each)
 
 
 def _rest(found: _Growing, rest: list[int], usual: Floats, courses: Floats | None) -> None:
@@ -220,7 +221,7 @@ def _rest(found: _Growing, rest: list[int], usual: Floats, courses: Floats | Non
         if courses is None:
             found.add(course, 1, _USUAL, whose)
         else:
-            mean, spread = (1, _WRITES) if channel == _WRITES_CHANNEL else (_REST_MEAN, _REST)
+            mean, spread = (1, _WRITES) if channel in {WRITES, WRITE_MB} else (_REST_MEAN, _REST)
             found.add(course, mean, spread, whose)
 
 
@@ -231,7 +232,10 @@ def _local(found: _Growing, costs: Costs, device: Device, local: int) -> None:
     unseen = found.claim(_LOCAL if seen is None else _OTHER_SEEN)
     for size_mb in _LOCAL_MB:
         found.claimed(_stream(inside.astype(float), size_mb, device), unseen, local, np.inf)
-    found.claimed(_only(_WRITES_CHANNEL, inside.astype(float)), found.claim(_LOCAL_WRITES), local, np.inf, _HARDLY)
+    writes = found.claim(_LOCAL_WRITES)
+    for size_mb in _LOCAL_MB:
+        course = _stream(inside.astype(float), size_mb, device, WRITES, WRITE_MB)
+        found.claimed(course, writes, local, np.inf, _HARDLY)
     if seen is not None:
         known, course = found.claim(_LOCAL_SEEN), seen * device.seconds[1] / max(device.disks, 1)
         for size_mb in _LOCAL_MB:

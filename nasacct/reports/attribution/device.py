@@ -18,8 +18,9 @@ from nasacct.reports.attribution.regression import robust
 if TYPE_CHECKING:
     from nasacct.reports.attribution.scene import Flags, Floats, Scene
 
-#: Of what disk time is: seeks of reads, bytes of reads, writes.
-CHANNELS = ("seeks", "bytes", "writes")
+#: What disk time is spent on: IOs that read and the bytes they read, IOs that write and the bytes they write.
+CHANNELS = ("reads", "read_mb", "writes", "write_mb")
+READS, READ_MB, WRITES, WRITE_MB = range(4)
 
 #: Seconds an IO read, a MB read, an IO written, a MB written: what disks of a kind cost before anything is known.
 _ROTATING = np.array([4e-3, 5.5e-3, 2.5e-3, 6e-3])
@@ -68,8 +69,7 @@ def learned(scene: Scene) -> Device:
 
 def work(scene: Scene, device: Device) -> Floats:
     """Disk time by CHANNELS (channels x samples); NaN where the sample is not present."""
-    parts = device.seconds[:, None] * _rates(scene)
-    channels = np.stack([parts[0], parts[1], parts[2] + parts[3]])
+    channels = device.seconds[:, None] * _rates(scene)
     if scene.rotational:
         total = channels.sum(axis=0)
         split = channels / np.where(total > 0, total, 1)

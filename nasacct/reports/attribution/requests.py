@@ -18,22 +18,23 @@ if TYPE_CHECKING:
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.scene import Flags, Floats, Scene
 
-#: What costs, and in which of `device.CHANNELS`. `records` are read calls again, each of which reads a whole record;
-#: `freed` are removes whose space is freed over minutes.
-KINDS = ("reads", "lookups", "read_mb", "records", "commits", "writes", "write_mb", "changes", "removes", "freed")
-CHANNEL = np.array([0, 0, 1, 1, 2, 2, 2, 2, 2, 2])
+#: What costs, and in which of `device.CHANNELS`. `records` are read calls again, each of which reads a whole record,
+#: `pages` write calls; `runs` are MB written again, which take IOs; `freed` are removes, whose space is freed over
+#: minutes.
+KINDS = tuple("reads lookups read_mb records commits writes runs changes removes freed write_mb pages".split())
+CHANNEL = np.array([0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3])
 #: Of KINDS, those whose cost depends on what is cached; of the others it is much the same for everybody.
-CACHED = np.array([True] * 4 + [False] * 6)
+CACHED = CHANNEL < 2
 
-_AT = {name: CLASSES.index(name) for name in CLASSES}
-_SOURCE = [_AT[each] for each in ("reads", "lookups", "read_mb", "reads", "commits", "writes", "write_mb", "changes")]
-_SOURCE += [_AT["removes"], _AT["removes"]]
-_META = [_AT["changes"], _AT["removes"]]
-#: IOs and MB of a call or MB that finds nothing in memory: IOs each disk takes part in, MB over all disks.
-_READ_IOS = np.array([1.0, 0.4, 0, 0, 0, 0, 0, 0, 0, 0])
-_READ_MB = np.array([0, 0, 1.2, 0.128, 0, 0, 0, 0, 0, 0])
-_WRITE_IOS = np.array([0, 0, 0, 0, 1.0, 0.06, 0, 0.2, 0.35, 0.1])
-_WRITE_MB = np.array([0, 0, 0, 0, 0, 0, 1.3, 0, 0, 0])
+_OF = {"records": "reads", "runs": "write_mb", "freed": "removes", "pages": "writes"}
+_SOURCE = [CLASSES.index(_OF.get(each, each)) for each in KINDS]
+_META = [CLASSES.index("changes"), CLASSES.index("removes")]
+_WRITE_MB = CLASSES.index("write_mb")
+_DELAYED = np.isin(KINDS, ("writes", "runs", "changes", "removes", "write_mb", "pages"))
+_LOOKUPS, _FREED = KINDS.index("lookups"), KINDS.index("freed")
+#: Of a call or MB of which nothing is in memory: IOs of each disk; IOs, and MB, of all disks together.
+_EACH = {"reads": 1.0, "lookups": 0.4, "commits": 1.0, "writes": 0.06, "changes": 0.2, "removes": 0.35, "freed": 0.1}
+_TOGETHER = {"read_mb": 1.2, "records": 0.128, "runs": 4.0, "write_mb": 1.3, "pages": 0.008}
 
 #: Steps after which what was written may reach the disks; part of the answer that is spread evenly over them.
 _LAGS = {True: 3, False: 6}
@@ -44,9 +45,9 @@ _LEAST = 60
 
 def full_costs(device: Device) -> Floats:
     """Disk time a call or MB of KINDS if nothing is found in memory."""
-    reads, read_mb, writes, write_mb = device.seconds
-    each = max(device.disks, 1)
-    found: Floats = _READ_IOS * reads + _READ_MB * read_mb / each + _WRITE_IOS * writes + _WRITE_MB * write_mb / each
+    disks = max(device.disks, 1)
+    amounts = np.array([_EACH.get(each, 0) + _TOGETHER.get(each, 0) / disks for each in KINDS])
+    found: Floats = amounts * device.seconds[CHANNEL]
     return found
 
 
@@ -54,7 +55,7 @@ def writeback(scene: Scene, use: Flags) -> Floats:
     """The share of what is written that reaches the disks 0, 1, 2... steps later; sums to 1."""
     lags = _LAGS[scene.transactional]
     even = np.full(lags, 1 / lags)
-    written = np.nan_to_num(scene.members.activity[:, _AT["write_mb"]]).sum(axis=0)
+    written = np.nan_to_num(scene.members.activity[:, _WRITE_MB]).sum(axis=0)
     disk = np.nan_to_num(np.median(scene.disks.write_mb, axis=0))
     rows = np.stack([np.concatenate([np.zeros(lag), written])[: len(written)] for lag in range(lags)], axis=1)
     if use.sum() < _LEAST or not written[use].any() or not disk[use].any():
@@ -69,8 +70,8 @@ def effective(activity: Floats, kernel: Floats) -> Floats:
     """Activity (members x CLASSES x samples) as KINDS, at the time at which it costs (members x KINDS x samples)."""
     known = np.nan_to_num(activity)
     kinds = known[:, _SOURCE].copy()
-    kinds[:, 1] += known[:, _META].sum(axis=1)
-    kinds[:, 5:9] = lfilter(kernel, 1, kinds[:, 5:9], axis=-1)
+    kinds[:, _LOOKUPS] += known[:, _META].sum(axis=1)
+    kinds[:, _DELAYED] = lfilter(kernel, 1, kinds[:, _DELAYED], axis=-1)
     stays = np.exp(-STEP_S / _FREED_S)
-    kinds[:, 9] = lfilter([1 - stays], [1, -stays], kinds[:, 9], axis=-1)
+    kinds[:, _FREED] = lfilter([1 - stays], [1, -stays], kinds[:, _FREED], axis=-1)
     return kinds
