@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 #: So many members have columns of their own for what they did beyond the usual, at least this much of a disk; those of
 #: at least MUCH one for each kind of request. So many may have removed huge files, and so many lost hold of memory.
 SUSPECTS, LEAST, MUCH, REMOVERS, FLIPS = 16, 0.03, 0.1, 3, 6
-#: Spreads: what is usual costs what it did; so do writes beyond it, less surely; what others did beyond it.
-_USUAL, _WRITES, _REST_MEAN, _REST = 0.35, 1.2, 0.3, 0.4
+#: Spreads: what is usual costs what it did; so do writes beyond it, less surely, but for their bytes: how many IOs
+#: these take is how they lie; what others did beyond it.
+_USUAL, _WRITES, _WRITTEN, _REST_MEAN, _REST = 0.35, 1.2, 0.4, 0.3, 0.4
 #: Of a disk: the spread of a claim that holds, and of one that does not.
 _HOLDS, _NOT, _HARDLY = 0.8, 0.06, 0.015
 _BACKGROUND = 0.03
@@ -43,9 +44,9 @@ _ALWAYS = -1
 #: Of the mean inside: what is more of a course is cut off. Of the most that waited to be freed: freeing goes on.
 _CUT, _BEGUN = 0.3, 0.002
 
-_OTHERS = (("commits",), ("writes", "runs", "write_mb", "pages"), ("changes", "removes", "freed"))
-_WRITTEN = [np.isin(KINDS, kinds) for kinds in _OTHERS]
+_CALLING = [np.isin(KINDS, kinds) for kinds in (("commits",), ("writes", "runs"), ("changes", "removes", "freed"))]
 _CALLED = np.isin(KINDS, ("reads", "read_mb"))
+_RUNS = KINDS.index("runs")
 _LOOKUPS, _STREAMED, _RECORDS = KINDS.index("lookups"), KINDS.index("read_mb"), KINDS.index("records")
 _REMOVES, _FREED = KINDS.index("removes"), KINDS.index("freed")
 
@@ -156,10 +157,14 @@ def _suspect(
     found.claimed(_only(READ_MB, courses[_RECORDS]), cold, member)
     found.claimed(_stream(courses[_STREAMED], _STREAM_MB, device), cold, member)
     found.claimed(_flat(_by_channel(courses * CACHED[:, None]), found.window.inside), cold, member)
-    for part in _WRITTEN:
-        found.add(_by_channel(courses * part[:, None]), 1, _WRITES, member)
-    written = _by_channel((courses + prompt) * ~CACHED[:, None])
-    found.claimed(_flat(written, found.window.inside), found.claim(_DEAR), member, np.inf)
+    for part in _CALLING:
+        course = _by_channel(courses * part[:, None])
+        full = max(float(course[:, found.window.inside].sum(axis=0).mean()), 1e-9)
+        found.add(course, 1, max(_WRITES, _HOLDS / full) if part[_RUNS] else _WRITES, member)
+    found.add(_only(WRITE_MB, _by_channel(courses)[WRITE_MB]), 1, _WRITTEN, member)
+    dear, written = found.claim(_DEAR), _by_channel(courses + prompt)
+    for channel in (WRITES, WRITE_MB):
+        found.claimed(_flat(_only(channel, written[channel]), found.window.inside), dear, member, np.inf)
     found.add(usual, 1, _USUAL, member)
 
 
