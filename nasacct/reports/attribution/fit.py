@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 AROUND_S = 900
 #: Errors: of a disk (within bounds, a part of what a channel has), of what is measured, and how neighbours' are alike.
 _BASE, _BASE_OF, _OF_WORK, _ALIKE = (0.003, 0.02), 0.1, 0.15, 0.8
+#: By which part of a sample, by channel, disk time may come early or late: dirty pages are written at some moment.
+_LATE = (0.1, 0.1, 0.7, 0.7)
 #: So many samples are whitened together.
 _BLOCK = 360
 #: What is explained may be this much too little before something unexplained is said to be there.
@@ -114,6 +116,8 @@ def _whitened(seen: Window, course: Floats, jitter: Floats) -> tuple[Floats, Flo
     """
     level = smooth(seen.work)
     base = np.clip(_BASE_OF * level.mean(axis=1), *_BASE)
+    steps = np.abs(np.diff(seen.work, axis=-1, prepend=seen.work[:, :1], append=seen.work[:, -1:]))
+    steps = np.maximum(steps[:, :-1], steps[:, 1:])
     rows, target = [], []
     for first in range(0, len(seen.samples), _BLOCK):
         block = slice(first, first + _BLOCK)
@@ -121,6 +125,7 @@ def _whitened(seen: Window, course: Floats, jitter: Floats) -> tuple[Floats, Flo
         for channel, of_work in enumerate(jitter):
             lasting = np.sqrt(base[channel] ** 2 + (_OF_WORK * level[channel, block]) ** 2)
             alone = (base[channel] / 2) ** 2 + (of_work * level[channel, block]) ** 2
+            alone += (_LATE[channel] * steps[channel, block]) ** 2
             lower = cholesky(np.outer(lasting, lasting) * _ALIKE**apart + np.diag(alone), lower=True)
             rows.append(solve_triangular(lower, course[:, channel, block].T, lower=True))
             target.append(solve_triangular(lower, seen.work[channel, block], lower=True))
