@@ -55,7 +55,8 @@ def _worth(columns: Columns, gram: Floats, moments: Floats) -> list[int]:
     left = moments - gram @ _best(columns, spread, gram, moments)
     gains = np.maximum(left, 0) ** 2 / (np.diag(gram) + columns.spread**-2)
     gain = np.zeros(len(columns.likely))
-    np.maximum.at(gain, columns.claim[columns.claim >= 0], gains[columns.claim >= 0])
+    matters = (columns.claim >= 0) & (columns.spread > columns.narrow)
+    np.maximum.at(gain, columns.claim[matters], gains[matters])
     worth = gain / 2 + np.log(columns.likely / (1 - columns.likely))
     order = np.argsort(-worth, kind="stable")[:TRIED]
     return [int(each) for each in order if gain[each] > 1]

@@ -36,7 +36,7 @@ _USUAL, _WRITES, _WRITTEN, _REST_MEAN, _REST = 0.35, 1.2, 0.4, 0.3, 0.4
 _HOLDS, _NOT, _HARDLY = 0.8, 0.06, 0.015
 _BACKGROUND = 0.03
 #: How likely a claim is before anything is seen.
-_COLD, _DEAR, _HUGE, _FLIP = 0.3, 0.1, 0.1, 0.03
+_COLD, _DEAR, _HUGE, _FLIP, _MANY = 0.3, 0.1, 0.03, 0.03, 0.3
 _LOCAL, _LOCAL_SEEN, _OTHER_SEEN, _LOCAL_WRITES = 0.1, 0.5, 0.02, 0.01
 #: MB of an IO, of streams over one disk: those of members, and those of local work, which reads on as it can.
 _STREAM_MB, _LOCAL_MB = 0.25, (0.128, 1.0)
@@ -94,7 +94,9 @@ class _Growing:
         """A column that belongs to no claim."""
         self._add(course, (mean, spread, spread, _ALWAYS), whose)
 
-    def claimed(self, course: Floats, claim: int, whose: int, most: float = 1.0, otherwise: float = _NOT) -> None:
+    def claimed(
+        self, course: Floats, claim: int, whose: int | Floats, most: float = 1.0, otherwise: float = _NOT
+    ) -> None:
         """A column that is about 0; if its claim holds, up to what takes a disk, but no coefficient above `most`."""
         full = max(float(course[:, self.window.inside].sum(axis=0).mean()), 1e-9)
         self._add(course, (0.0, min(most, _HOLDS / full), min(most, otherwise / full), claim), whose)
@@ -134,7 +136,9 @@ def made(window: Window, costs: Costs, device: Device) -> Columns:
     _removers(found, excess, own)
     _flips(found, costs, own, suspects)
     _rest(found, [each for each in range(members) if weight[each] <= MUCH or each not in suspects], usual, None)
-    _rest(found, [each for each in range(members) if each not in suspects], usual, courses)
+    others = [each for each in range(members) if each not in suspects]
+    _rest(found, others, usual, courses)
+    _many(found, courses + prompt, weight)
     _local(found, costs, device, members)
     return found.done()
 
@@ -228,6 +232,17 @@ def _rest(found: _Growing, rest: list[int], usual: Floats, courses: Floats | Non
         else:
             mean, spread = (1, _WRITES) if channel in {WRITES, WRITE_MB} else (_REST_MEAN, _REST)
             found.add(course, mean, spread, whose)
+
+
+def _many(found: _Growing, courses: Floats, weight: Floats) -> None:
+    """All who did more than they usually do, each little, and all together more than a disk can do."""
+    small = np.where(weight < MUCH, weight, 0)
+    if small.any():
+        many = found.claim(_MANY)
+        total = _by_channel(courses[small > 0].sum(axis=0))
+        for channel in range(len(CHANNELS)):
+            course = _flat(_only(channel, total[channel]), found.window.inside)
+            found.claimed(course, many, small, np.inf)
 
 
 def _local(found: _Growing, costs: Costs, device: Device, local: int) -> None:

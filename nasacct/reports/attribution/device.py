@@ -8,7 +8,7 @@ IOs cost by this model, against the most they ever cost.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,8 @@ import numpy as np
 from nasacct.reports.attribution.regression import robust
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from nasacct.reports.attribution.scene import Flags, Floats, Scene
 
 #: What disk time is spent on: IOs that read and the bytes they read, IOs that write and the bytes they write.
@@ -53,18 +55,30 @@ class Device:
 
 
 def learned(scene: Scene) -> Device:
-    """The device model of a scene, from all of its samples: what an IO takes is the same under load."""
+    """The device model of a scene, from all of its samples: what an IO takes is much the same under load."""
     prior = _ROTATING if scene.rotational else _PARALLEL
-    rates, target, use = _rates(scene), _median(_target(scene)), _usable(scene)
-    costs = prior
-    if use.sum() >= _LEAST:
-        base = _ERROR * (1 if scene.rotational else max(float(np.median(target[use])), 1e-6))
-        error = np.sqrt(_LASTING * (base**2 + (_ERROR_OF * target[use]) ** 2))
-        costs = robust(rates[:, use].T / error[:, None], target[use] / error, prior, _SPREAD * prior, _ROUNDS)
+    use = _usable(scene)
+    costs = _fitted(scene, use, prior) if use.sum() >= _LEAST else prior
     costs = np.maximum(costs, _FLOOR * prior)
-    demand = costs @ rates[:, scene.present]
+    demand = costs @ _rates(scene)[:, scene.present]
     full = float(np.quantile(demand, _FULL)) if demand.size and not scene.rotational else 1.0
     return Device(costs, max(full, 1e-9), len(scene.disks.names))
+
+
+def around(scene: Scene, device: Device, samples: NDArray[np.int64]) -> Device:
+    """What IOs cost in these samples: those of one who reads at random take longer than others' do."""
+    if not scene.rotational:
+        return device
+    use = np.zeros(len(scene), bool)
+    use[samples] = True
+    return replace(device, costs=_fitted(scene, use & _usable(scene), device.costs))
+
+
+def _fitted(scene: Scene, use: Flags, prior: Floats) -> Floats:
+    rates, target = _rates(scene)[:, use], _median(_target(scene))[use]
+    base = _ERROR * (1 if scene.rotational else max(float(np.median(target)), 1e-6))
+    error = np.sqrt(_LASTING * (base**2 + (_ERROR_OF * target) ** 2))
+    return robust(rates.T / error[:, None], target / error, prior, _SPREAD * prior, _ROUNDS)
 
 
 def work(scene: Scene, device: Device) -> Floats:
@@ -72,8 +86,7 @@ def work(scene: Scene, device: Device) -> Floats:
     channels = device.seconds[:, None] * _rates(scene)
     if scene.rotational:
         total = channels.sum(axis=0)
-        split = channels / np.where(total > 0, total, 1)
-        channels = np.where(total > 0, split, 1 / len(CHANNELS)) * _median(scene.disks.busy)
+        channels = channels / np.where(total > 0, total, 1) * _median(scene.disks.busy)
     channels[:, ~scene.present] = np.nan
     return channels
 

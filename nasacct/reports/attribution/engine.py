@@ -51,7 +51,7 @@ def judged(scene: Scene, episode: Episode, found: list[Episode], model: Model) -
             others[each.first : each.end] = True
     inside = np.zeros(len(scene), bool)
     inside[episode.first : episode.end] = True
-    seen = fit.window(scene, episode, others, model.work, model.costs)
+    seen = fit.window(scene, episode, others, model.costs, model.device)
     fitted = fit.fitted(seen, model.costs, model.device, seed=scene.moment(episode.first))
     slow = hardware.slow(scene, model.device, inside)
     return verdict.given(fitted, model.costs, slow, scene.members.names, local_seen=scene.local_mb is not None)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.ndimage import maximum_filter1d
 
-from nasacct.reports.attribution import claims, columns, requests
+from nasacct.reports.attribution import claims, columns, device, requests
 from nasacct.reports.attribution.columns import Window
 from nasacct.reports.attribution.costs import smooth
 from nasacct.reports.attribution.device import CHANNELS
@@ -52,23 +52,25 @@ class Fitted(NamedTuple):
     error: float  #: root mean square of the fit's errors inside, of a disk
 
 
-def window(scene: Scene, episode: Episode, others: Flags, work: Floats, costs: Costs) -> Window:
+def window(scene: Scene, episode: Episode, others: Flags, costs: Costs, model: Device) -> Window:
     """What is looked at for an episode: it and AROUND_S before and after it, without other episodes' samples."""
-    around = AROUND_S // STEP_S
-    first, end = max(0, episode.first - around), min(len(scene), episode.end + around)
-    use = (scene.present & np.isfinite(work).all(axis=0) & ~others)[first:end]
+    margin = AROUND_S // STEP_S
+    first, end = max(0, episode.first - margin), min(len(scene), episode.end + margin)
+    use = (scene.present & ~others)[first:end]
     samples = np.flatnonzero(use) + first
-    lead = max(0, first - around)  # what was written before costs later
+    lead = max(0, first - margin)  # what was written before costs later
     activity = scene.members.activity[..., lead:end]
     kinds, prompt = (requests.effective(activity, each)[..., samples - lead] for each in (costs.kernel, np.ones(1)))
     local = None if scene.local_mb is None else np.nan_to_num(scene.local_mb[samples])
     inside = (samples >= episode.first) & (samples < episode.end)
-    return Window(samples, inside, work[:, samples], kinds, prompt, local)
+    return Window(
+        samples, inside, device.work(scene, device.around(scene, model, samples))[:, samples], kinds, prompt, local
+    )
 
 
-def fitted(seen: Window, costs: Costs, device: Device, seed: int) -> Fitted:
+def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
     """Whose the disk time inside was."""
-    cols = columns.made(seen, costs, device)
+    cols = columns.made(seen, costs, model)
     rows, target = _whitened(seen, cols.course, costs)
     likeliest = max(claims.weighed(cols, rows @ rows.T, rows @ target), key=lambda each: each.weight)
     weights = np.sqrt(huber(target - _solved(cols, likeliest.spread, rows @ rows.T, rows @ target) @ rows))
@@ -91,7 +93,7 @@ def fitted(seen: Window, costs: Costs, device: Device, seed: int) -> Fitted:
     return Fitted(
         np.stack(draws),
         float(np.mean(missing)),
-        float(seen.work[:, seen.inside].sum(axis=0).mean()),
+        measured / int(seen.inside.sum()),
         float(np.sqrt(np.mean(error**2))),
     )
 
@@ -140,9 +142,9 @@ def _late(seen: Window, costs: Costs) -> Floats:
     steps = np.abs(np.diff(seen.work, axis=-1, prepend=seen.work[:, :1], append=seen.work[:, -1:]))
     late: Floats = np.array(_LATE)[:, None] * np.maximum(steps[:, :-1], steps[:, 1:])
     put_off, at_once = (np.einsum("mkt,mk->kt", each, costs.own) for each in (seen.kinds, seen.prompt))
-    around = maximum_filter1d(seen.work, 2 * len(costs.kernel) + 1, axis=-1)
+    highest = maximum_filter1d(seen.work, 2 * len(costs.kernel) + 1, axis=-1)
     for channel in range(len(CHANNELS)):
         first, second = (each[channel == CHANNEL].sum(axis=0) for each in (put_off, at_once))
         differ = np.abs(first - second) / np.maximum(np.maximum(first, second), 1e-9)
-        late[channel] = np.hypot(late[channel], _PUT_OFF * differ * around[channel])
+        late[channel] = np.hypot(late[channel], _PUT_OFF * differ * highest[channel])
     return late
