@@ -52,9 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _rows(scenario: str, scene: Scene) -> Iterator[list[object]]:
-    for episode, verdict in attributed(scene):
-        at = [scenario, scene.pool, scene.moment(episode.first), scene.moment(episode.end)]
-        shown = [each for each in verdict.entities if each.share >= _SHOWN or each.culprit]
+    for found in attributed(scene):
+        at = [scenario, scene.pool, scene.moment(found.episode.first), scene.moment(found.episode.end)]
+        shown = [each for each in found.verdict.entities if each.share >= _SHOWN or each.culprit]
         for each in shown:
             numbers = (each.share, each.low, each.high, each.blame)
             yield [*at, _called(each), *(f"{n:.4f}" for n in numbers), int(each.culprit), f"{each.confidence:.4f}"]

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasacct.reports.attribution import costs, device, episodes, fit, hardware, verdict
+from nasacct.reports.attribution import costs, device, episodes, fit, hardware, verdict, victims
+from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.saturation import saturated
 
 if TYPE_CHECKING:
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.episodes import Episode
-    from nasacct.reports.attribution.scene import Floats, Scene
+    from nasacct.reports.attribution.scene import Scene
     from nasacct.reports.attribution.verdict import Verdict
 
 
@@ -23,24 +24,38 @@ class Model:
     """What was learnt of a pool, so that every verdict can be had again."""
 
     device: Device
-    work: Floats  #: CHANNELS x samples: measured disk time
     costs: Costs
 
 
-def attributed(scene: Scene) -> list[tuple[Episode, Verdict]]:
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """An episode, the verdict on it, and who suffered."""
+
+    episode: Episode
+    verdict: Verdict
+    victims: tuple[str, ...]
+
+
+def attributed(scene: Scene) -> list[Attributed]:
     """The episodes of a scene, in order, each with who caused it."""
     found = episodes.found(saturated(scene), scene.present)
     if not found:
         return []
-    model = learned(scene, found)
-    return [(each, judged(scene, each, found, model)) for each in found]
+    known = reached(scene)
+    model = learned(known, found)
+    answers = []
+    for each in found:
+        said = judged(known, each, found, model)
+        culprits = {culprit.name for culprit in said.culprits if culprit.kind == "member"}
+        answers.append(Attributed(each, said, victims.found(scene, each, culprits)))
+    return answers
 
 
 def learned(scene: Scene, found: list[Episode]) -> Model:
     """What a scene tells of costs, outside the episodes that were found."""
     costing = device.learned(scene)
     work = device.work(scene, costing)
-    return Model(costing, work, costs.learned(scene, costing, work, episodes.quiet(found, scene.present)))
+    return Model(costing, costs.learned(scene, costing, work, episodes.quiet(found, scene.present)))
 
 
 def judged(scene: Scene, episode: Episode, found: list[Episode], model: Model) -> Verdict:

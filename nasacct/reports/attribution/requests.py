@@ -70,6 +70,8 @@ def effective(activity: Floats, kernel: Floats) -> Floats:
     """Activity (members x CLASSES x samples) as KINDS, at the time at which it costs (members x KINDS x samples)."""
     known = np.nan_to_num(activity)
     kinds = known[:, _SOURCE].copy()
+    if not kinds.size:
+        return kinds
     kinds[:, _LOOKUPS] += known[:, _META].sum(axis=1)
     kinds[:, _DELAYED] = lfilter(kernel, 1, kinds[:, _DELAYED], axis=-1)
     stays = np.exp(-STEP_S / _FREED_S)

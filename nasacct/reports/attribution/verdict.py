@@ -56,6 +56,11 @@ class Verdict:
     unexplained: float  #: share that neither requests nor a collector of local work explain
 
     @property
+    def shark(self) -> Entity:
+        """Who had most of the disk time, guilty or not."""
+        return max(self.entities, key=lambda each: each.share)
+
+    @property
     def culprits(self) -> tuple[Entity, ...]:
         """Who caused it."""
         return tuple(each for each in self.entities if each.culprit)

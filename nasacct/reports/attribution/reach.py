@@ -1,0 +1,52 @@
+"""Which reads reach the disks, where a kernel tells: those that memory answers cost nothing there.
+
+Two counters tell, and neither is everywhere. Threads of nfsd count the bytes that were read from disks for them, on
+file systems that use the page cache. And a call that waits for a disk is inside nfsd at least as long as a disk takes,
+one that does not is there for some microseconds; so the time of a server's threads bounds how many of its calls waited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.reports.attribution.scene import CLASSES
+
+if TYPE_CHECKING:
+    from nasacct.reports.attribution.scene import Floats, Members, Scene
+
+#: Seconds that a call which waits for a disk is inside nfsd at least: rotating disks, and others.
+_WAITS = {True: 1e-3, False: 30e-6}
+_READS = [CLASSES.index(each) for each in ("reads", "read_mb")]
+_CALLS = [CLASSES.index(each) for each in ("reads", "lookups")]
+_READ_MB = CLASSES.index("read_mb")
+
+
+def reached(scene: Scene) -> Scene:
+    """The scene without those reads of which is known that memory answered them."""
+    members = scene.members
+    if members.thread_s is None and members.physical_mb is None:
+        return scene
+    activity = members.activity.copy()
+    if members.physical_mb is not None:
+        activity[:, _READS] *= _part(members.physical_mb, activity[:, _READ_MB])[:, None]
+    if members.thread_s is not None:
+        calls = [each for each in _CALLS if members.physical_mb is None or each not in _READS]
+        waited = _waited(members, activity[:, calls].sum(axis=1), _WAITS[scene.rotational])[:, None]
+        for each in {*calls, *(_READS if members.physical_mb is None else ())}:
+            activity[:, each] *= waited[:, 0]
+    return replace(scene, members=replace(members, activity=activity))
+
+
+def _waited(members: Members, calls: Floats, each_s: float) -> Floats:
+    assert members.thread_s is not None
+    return _part(members.thread_s, calls * each_s)
+
+
+def _part(known: Floats, most: Floats) -> Floats:
+    """`known` of `most`, 1 where it is not known."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part: Floats = np.where(np.isfinite(known) & (most > 0), np.minimum(known / most, 1), 1.0)
+    return part
