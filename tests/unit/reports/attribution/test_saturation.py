@@ -1,0 +1,55 @@
+"""Which samples are saturated, by the kind of disks."""
+
+from dataclasses import replace
+
+import numpy as np
+from pools import Pool
+
+from nasacct.reports.attribution.saturation import saturated
+
+
+def one(scene, **disks):
+    """Whether the first sample is saturated if it is so."""
+    whole = {
+        name: array.copy() for name, array in {"full": scene.full, "sync_s": scene.sync_s, "some": scene.some}.items()
+    }
+    inner = {name: getattr(scene.disks, name).copy() for name in ("busy", "queue", "wait_ms")}
+    for name, value in disks.items():
+        (inner if name in inner else whole)[name][..., 0] = value
+    return bool(saturated(replace(scene, disks=replace(scene.disks, **inner), **whole))[0])
+
+
+def test_rotating_disks_are_full_when_they_are_busy():
+    """Or nearly busy, and tasks stand still, or a transaction group takes too long."""
+    scene = Pool().scene()
+    assert not one(scene, busy=0.9, full=0.1)
+    assert one(scene, busy=0.97, full=0.1)
+    assert one(scene, busy=0.87, full=0.5)
+    assert one(scene, busy=0.87, full=0.1, sync_s=6)
+    assert not one(scene, busy=0.5, full=0.5)
+
+
+def test_one_disk_that_is_a_little_busier_than_the_others_is_chance():
+    """One that the others wait for is not."""
+    scene = Pool().scene()
+    assert not one(scene, busy=[0.96, 0.88, 0.88, 0.88], full=0.1)
+    assert one(scene, busy=[0.99, 0.3, 0.3, 0.3], full=0.1)
+
+
+def test_parallel_disks_are_full_when_waits_grow_and_tasks_stand_still():
+    """That they are always busy says nothing."""
+    scene = replace(Pool().scene(), rotational=False)
+    assert not one(scene, busy=1.0, some=0.9)
+    assert one(scene, wait_ms=20, some=0.9)
+    assert not one(scene, wait_ms=20, some=0.1)
+    assert one(scene, queue=100, some=0.9)
+
+
+def test_a_sample_that_is_not_present_is_not_saturated():
+    """Nor is anything of a pool without disks, or an idle one whose waits nobody knows."""
+    scene = Pool().scene()
+    scene.disks.busy[:] = 1
+    assert saturated(scene).all()
+    assert not saturated(replace(scene, present=np.zeros(len(scene), bool))).any()
+    idle = replace(scene, rotational=False, disks=replace(scene.disks, wait_ms=scene.disks.wait_ms * np.nan))
+    assert not saturated(idle).any()
