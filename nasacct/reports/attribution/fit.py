@@ -11,15 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
-from scipy.ndimage import maximum_filter1d
 
-from nasacct.reports.attribution import claims, columns, device, requests
+from nasacct.reports.attribution import claims, device, explanations, requests
 from nasacct.reports.attribution.columns import Window
-from nasacct.reports.attribution.costs import smooth
-from nasacct.reports.attribution.device import CHANNELS
+from nasacct.reports.attribution.errors import whitened
 from nasacct.reports.attribution.regression import huber, solved
-from nasacct.reports.attribution.requests import CHANNEL
 from nasacct.reports.attribution.scene import STEP_S
 
 if TYPE_CHECKING:
@@ -31,13 +27,6 @@ if TYPE_CHECKING:
 
 #: So much around an episode is looked at.
 AROUND_S = 900
-#: Errors: of a disk (within bounds, a part of what a channel has), of what is measured, and how neighbours' are alike.
-_BASE, _BASE_OF, _OF_WORK, _ALIKE = (0.003, 0.02), 0.1, 0.15, 0.8
-#: By which part of a sample, by channel, disk time may come early or late: dirty pages are written at some moment.
-_LATE = (0.1, 0.1, 0.7, 0.7)
-_PUT_OFF = 0.5
-#: So many samples are whitened together.
-_BLOCK = 360
 #: What is explained may be this much too little before something unexplained is said to be there.
 _SCALE = 1.2
 DRAWS = 80
@@ -56,22 +45,21 @@ def window(scene: Scene, episode: Episode, others: Flags, costs: Costs, model: D
     """What is looked at for an episode: it and AROUND_S before and after it, without other episodes' samples."""
     margin = AROUND_S // STEP_S
     first, end = max(0, episode.first - margin), min(len(scene), episode.end + margin)
-    use = (scene.present & ~others)[first:end]
-    samples = np.flatnonzero(use) + first
+    known = np.isfinite(device.work(scene, model)).all(axis=0)
+    samples = np.flatnonzero((known & ~others)[first:end]) + first
     lead = max(0, first - margin)  # what was written before costs later
     activity = scene.members.activity[..., lead:end]
     kinds, prompt = (requests.effective(activity, each)[..., samples - lead] for each in (costs.kernel, np.ones(1)))
     local = None if scene.local_mb is None else np.nan_to_num(scene.local_mb[samples])
     inside = (samples >= episode.first) & (samples < episode.end)
-    return Window(
-        samples, inside, device.work(scene, device.around(scene, model, samples))[:, samples], kinds, prompt, local
-    )
+    work = device.work(scene, device.around(scene, model, samples))[:, samples]
+    return Window(samples, inside, work, kinds, prompt, local)
 
 
 def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
     """Whose the disk time inside was."""
-    cols = columns.made(seen, costs, model)
-    rows, target = _whitened(seen, cols.course, costs)
+    cols = explanations.made(seen, costs, model)
+    rows, target = whitened(seen, cols.course, costs)
     likeliest = max(claims.weighed(cols, rows @ rows.T, rows @ target), key=lambda each: each.weight)
     weights = np.sqrt(huber(target - _solved(cols, likeliest.spread, rows @ rows.T, rows @ target) @ rows))
     rows, target = rows * weights, target * weights
@@ -112,39 +100,3 @@ def _shares(parts: Floats, whose: Floats, measured: float) -> tuple[Floats, floa
     missing = max(measured - entities.sum(), 0.0)
     entities[-1] += missing
     return entities / measured, missing / measured
-
-
-def _whitened(seen: Window, course: Floats, costs: Costs) -> tuple[Floats, Floats]:
-    """Columns and measured disk time in standard deviations of independent errors (columns x equations; equations).
-
-    Errors are what one sample has alone, and what lasts: their covariance is that of a first order autoregression with
-    white noise added, whose Cholesky factor whitens whatever samples are missing.
-    """
-    level = smooth(seen.work)
-    base = np.clip(_BASE_OF * level.mean(axis=1), *_BASE)
-    late = _late(seen, costs)
-    rows, target = [], []
-    for first in range(0, len(seen.samples), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        apart = np.abs(np.subtract.outer(seen.samples[block], seen.samples[block]))
-        for channel, of_work in enumerate(costs.jitter):
-            lasting = np.sqrt(base[channel] ** 2 + (_OF_WORK * level[channel, block]) ** 2)
-            alone = (base[channel] / 2) ** 2 + (of_work * level[channel, block]) ** 2
-            alone += late[channel, block] ** 2
-            lower = cholesky(np.outer(lasting, lasting) * _ALIKE**apart + np.diag(alone), lower=True)
-            rows.append(solve_triangular(lower, course[:, channel, block].T, lower=True))
-            target.append(solve_triangular(lower, seen.work[channel, block], lower=True))
-    return np.concatenate(rows).T, np.concatenate(target)
-
-
-def _late(seen: Window, costs: Costs) -> Floats:
-    """How far off disk time may be for coming early or late: where it changes, and where it could have been put off."""
-    steps = np.abs(np.diff(seen.work, axis=-1, prepend=seen.work[:, :1], append=seen.work[:, -1:]))
-    late: Floats = np.array(_LATE)[:, None] * np.maximum(steps[:, :-1], steps[:, 1:])
-    put_off, at_once = (np.einsum("mkt,mk->kt", each, costs.own) for each in (seen.kinds, seen.prompt))
-    highest = maximum_filter1d(seen.work, 2 * len(costs.kernel) + 1, axis=-1)
-    for channel in range(len(CHANNELS)):
-        first, second = (each[channel == CHANNEL].sum(axis=0) for each in (put_off, at_once))
-        differ = np.abs(first - second) / np.maximum(np.maximum(first, second), 1e-9)
-        late[channel] = np.hypot(late[channel], _PUT_OFF * differ * highest[channel])
-    return late
