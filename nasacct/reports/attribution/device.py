@@ -36,6 +36,8 @@ _ERROR, _ERROR_OF, _LASTING = 0.05, 0.15, 10
 #: Where IOs of a parallel disk waited longer than so many medians, they waited for one another.
 _ALONE = 1.5
 _FULL = 0.995
+#: A disk may be so many times slower or faster than its kind, if so many samples say so.
+_PACE, _PACED = 10.0, 6
 #: Fewer samples than these (ten minutes) say nothing.
 _LEAST = 60
 
@@ -58,6 +60,7 @@ def learned(scene: Scene) -> Device:
     """The device model of a scene, from all of its samples: what an IO takes is much the same under load."""
     prior = _ROTATING if scene.rotational else _PARALLEL
     use = _usable(scene)
+    prior = prior * _pace(prior @ _rates(scene)[:, use], _median(_target(scene))[use])
     costs = _fitted(scene, use, prior) if use.sum() >= _LEAST else prior
     costs = np.maximum(costs, _FLOOR * prior)
     demand = costs @ _rates(scene)[:, scene.present]
@@ -79,6 +82,15 @@ def _fitted(scene: Scene, use: Flags, prior: Floats) -> Floats:
     base = _ERROR * (1 if scene.rotational else max(float(np.median(target)), 1e-6))
     error = np.sqrt(_LASTING * (base**2 + (_ERROR_OF * target) ** 2))
     return robust(rates.T / error[:, None], target / error, prior, _SPREAD * prior, _ROUNDS)
+
+
+def _pace(expected: Floats, target: Floats) -> float:
+    """How many times slower than others of its kind the disk is, by the busier half of samples, each counted once."""
+    known = expected > 0
+    if known.sum() < _PACED:
+        return 1.0
+    busier = known & (target >= np.median(target[known]))
+    return float(np.clip(np.median(target[busier] / expected[busier]), 1 / _PACE, _PACE))
 
 
 def work(scene: Scene, device: Device) -> Floats:

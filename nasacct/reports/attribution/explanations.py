@@ -34,6 +34,7 @@ _BACKGROUND = 0.03
 #: How likely a claim is before anything is seen.
 _COLD, _DEAR, _HUGE, _FLIP, _MANY = 0.3, 0.1, 0.03, 0.03, 0.3
 _LOCAL, _LOCAL_SEEN, _OTHER_SEEN, _LOCAL_WRITES = 0.1, 0.5, 0.02, 0.01
+_LEAST_MB = 0.004
 #: MB of an IO, of streams over one disk: those of members, and those of local work, which reads on as it can.
 _STREAM_MB, _LOCAL_MB = 0.25, (0.128, 1.0)
 #: Of the most that waited to be freed: with more than this, freeing goes on.
@@ -81,7 +82,7 @@ def _suspect(
     found.claimed(only(READS, courses[_LOOKUPS]), cold, member)
     found.claimed(by_channel(courses * _CALLED[:, None]), cold, member)
     found.claimed(only(READ_MB, courses[_RECORDS]), cold, member)
-    found.claimed(stream(courses[_STREAMED], _STREAM_MB, device), cold, member)
+    found.claimed(stream(courses[_STREAMED], _io_mb(found.window, device), device), cold, member)
     found.claimed(flat(by_channel(courses * CACHED[:, None]), found.window.inside), cold, member)
     for part in _CALLING:
         course = by_channel(courses * part[:, None])
@@ -92,6 +93,12 @@ def _suspect(
     for channel in (WRITES, WRITE_MB):
         found.claimed(flat(only(channel, written[channel]), found.window.inside), dear, member, np.inf)
     found.add(usual, 1, _USUAL, member)
+
+
+def _io_mb(window: Window, device: Device) -> float:
+    """MB of an IO of a member's stream: no more than the disks' own IOs had inside."""
+    calls, mb = (window.work[channel][window.inside].sum() / device.seconds[channel] for channel in (READS, READ_MB))
+    return float(np.clip(mb / calls, _LEAST_MB, _STREAM_MB)) if calls > 0 else _STREAM_MB
 
 
 def _removers(found: Growing, excess: Floats, own: Floats) -> None:
