@@ -29,7 +29,9 @@ CACHED = CHANNEL < 2
 _OF = {"records": "reads", "runs": "write_mb", "freed": "removes", "pages": "writes"}
 _SOURCE = [CLASSES.index(_OF.get(each, each)) for each in KINDS]
 _META = [CLASSES.index("changes"), CLASSES.index("removes")]
-_WRITE_MB = CLASSES.index("write_mb")
+_WRITE_MB, _WRITES, _COMMITS = (CLASSES.index(name) for name in ("write_mb", "writes", "commits"))
+#: Samples on both sides in which a write may be committed; writes of one commit at most.
+_AROUND, _PER_COMMIT = 6, 64
 _DELAYED = np.isin(KINDS, ("writes", "runs", "changes", "removes", "write_mb", "pages"))
 _LOOKUPS, _FREED = KINDS.index("lookups"), KINDS.index("freed")
 #: Of a call or MB of which nothing is in memory: IOs of each disk; IOs, and MB, of all disks together.
@@ -68,7 +70,7 @@ def writeback(scene: Scene, use: Flags) -> Floats:
 
 def effective(activity: Floats, kernel: Floats) -> Floats:
     """Activity (members x CLASSES x samples) as KINDS, at the time at which it costs (members x KINDS x samples)."""
-    known = np.nan_to_num(activity)
+    known = _stable(np.nan_to_num(activity))
     kinds = known[:, _SOURCE].copy()
     if not kinds.size:
         return kinds
@@ -77,3 +79,20 @@ def effective(activity: Floats, kernel: Floats) -> Floats:
     stays = np.exp(-STEP_S / _FREED_S)
     kinds[:, _FREED] = lfilter([1 - stays], [1, -stays], kinds[:, _FREED], axis=-1)
     return kinds
+
+
+def _stable(activity: Floats) -> Floats:
+    """The same with writes that were on the disks when they were answered as commits.
+
+    A client that writes otherwise has to commit (RFC 1813 3.3.7): of whom hardly any commit is seen for many writes asks
+    for stable ones.
+    """
+    writes, commits = activity[:, _WRITES], activity[:, _COMMITS]
+    around = np.ones(2 * _AROUND + 1)
+    few = np.array([np.convolve(each, around, "same") for each in commits]) * _PER_COMMIT
+    many = np.array([np.convolve(each, around, "same") for each in writes])
+    part = np.clip(1 - few / np.maximum(many, 1e-9), 0, 1) * (many > 0)
+    found = activity.copy()
+    found[:, _COMMITS] += part * writes
+    found[:, _WRITES] -= part * writes
+    return found
