@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from nasacct.reports.attribution.scene import Flags, Floats
     from nasacct.store.warehouse import Warehouse
+
+    Times = NDArray[np.int64]
 
 VIEWS = ("nfsd", "ops", "inside"), ("disks", "node")
 _STEP_US = STEP_S * 1_000_000
@@ -41,22 +44,23 @@ class Grid:
 
     def growth(self, rows: Rows, name: str) -> Floats:
         """How much a measure grew in each sample; 0 where no row says anything."""
-        values = rows.of(name)
-        times = np.stack([rows.begin, rows.end], axis=1).ravel()
-        sums = np.cumsum(np.stack([np.zeros(len(values)), values], axis=1).ravel())
-        if not len(times):
-            return np.zeros(len(self))
-        found: Floats = np.diff(np.interp(self.edges, times, sums, left=0, right=float(sums[-1])))
-        return found
+        return self._spread(rows.begin, rows.end, rows.of(name))
 
     def covered(self, rows: Rows) -> Flags:
         """The samples that rows which are not long cover at least half of."""
         short = rows.end - rows.begin <= _LONGEST_US
-        times = np.stack([rows.begin[short], rows.end[short]], axis=1).ravel()
-        if not len(times):
-            return np.zeros(len(self), bool)
-        lengths = np.stack([np.zeros(short.sum()), (rows.end - rows.begin)[short]], axis=1).ravel()
-        found: Flags = np.diff(np.interp(self.edges, times, np.cumsum(lengths))) >= _STEP_US / 2
+        begin, end = rows.begin[short], rows.end[short]
+        found: Flags = self._spread(begin, end, (end - begin).astype(float)) >= _STEP_US / 2
+        return found
+
+    def _spread(self, begin: Times, end: Times, values: Floats) -> Floats:
+        """The part of each value that lies in each sample, by time."""
+        if not len(values):
+            return np.zeros(len(self))
+        # of two lives of a server one may begin before the other has ended
+        times = np.maximum.accumulate(np.stack([begin, end], axis=1).ravel())
+        sums = np.cumsum(np.stack([np.zeros(len(values)), values], axis=1).ravel())
+        found: Floats = np.diff(np.interp(self.edges, times, sums, left=0.0, right=float(sums[-1])))
         return found
 
 
@@ -80,7 +84,7 @@ class Rows:
 
 
 def scene(warehouse: Warehouse, lo: int, hi: int) -> Scene | None:
-    """The scene of the node of the warehouse from `lo` to `hi` (µs of UTC); None where nothing was read of its disks."""
+    """The scene of a warehouse's node from `lo` to `hi` (µs of UTC); None where nothing was read of its disks."""
     grid, span = Grid(lo, hi), {"lo": lo, "hi": hi}
     servers = warehouse.query(question("scene_servers"), span, views=VIEWS[0])
     machine = warehouse.query(question("scene_disks"), span, views=VIEWS[1])

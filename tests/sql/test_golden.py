@@ -41,6 +41,8 @@ TOP_VIEWS = {
     "top_node": ["node"],
     "reconciled": ["nfsd", "links", "clients"],
     "inflight": ["inflight", "nfsd"],
+    "scene_disks": ["disks", "node"],
+    "scene_servers": ["nfsd", "ops", "inside"],
     "space": ["space"],
     "space_days": ["space_1d"],
 }

@@ -84,8 +84,8 @@ def effective(activity: Floats, kernel: Floats) -> Floats:
 def _stable(activity: Floats) -> Floats:
     """The same with writes that were on the disks when they were answered as commits.
 
-    A client that writes otherwise has to commit (RFC 1813 3.3.7): of whom hardly any commit is seen for many writes asks
-    for stable ones.
+    A client that writes otherwise has to commit (RFC 1813 3.3.7): of whom hardly any commit is seen for many writes
+    asks for stable ones.
     """
     writes, commits = activity[:, _WRITES], activity[:, _COMMITS]
     around = np.ones(2 * _AROUND + 1)
