@@ -32,11 +32,12 @@ class Pool:
         self._disks(at, course * miss * 0.7, course * miss * size_mb / self.count, 0, 0)
 
     def write(self, member, first, end, mb, size_mb=0.064):
-        """Writes of so many MB a second."""
+        """Writes of so many MB a second, of which so many are committed at a time as a client does."""
         course = self._course(first, end) * mb
         at = self.members.index(member)
-        self._add(at, writes=course / size_mb, write_mb=course)
-        self._disks(at, 0, 0, course * 4 / self.count, course * 1.3 / self.count)
+        commits = course / size_mb / 32
+        self._add(at, writes=course / size_mb, write_mb=course, commits=commits)
+        self._disks(at, 0, 0, course * 4 / self.count + commits, course * 1.3 / self.count)
 
     def commit(self, member, first, end, calls):
         """COMMITs, each of which is an IO at once."""

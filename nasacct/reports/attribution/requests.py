@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import convolve1d
 from scipy.signal import lfilter
 
 from nasacct.reports.attribution.regression import ridge
@@ -87,12 +88,13 @@ def _stable(activity: Floats) -> Floats:
     A client that writes otherwise has to commit (RFC 1813 3.3.7): of whom hardly any commit is seen for many writes
     asks for stable ones.
     """
+    found = activity.copy()
+    if not activity.size:
+        return found
     writes, commits = activity[:, _WRITES], activity[:, _COMMITS]
     around = np.ones(2 * _AROUND + 1)
-    few = np.array([np.convolve(each, around, "same") for each in commits]) * _PER_COMMIT
-    many = np.array([np.convolve(each, around, "same") for each in writes])
+    few, many = (convolve1d(each, around, mode="constant") for each in (commits * _PER_COMMIT, writes))
     part = np.clip(1 - few / np.maximum(many, 1e-9), 0, 1) * (many > 0)
-    found = activity.copy()
     found[:, _COMMITS] += part * writes
     found[:, _WRITES] -= part * writes
     return found

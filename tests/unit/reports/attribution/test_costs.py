@@ -75,6 +75,18 @@ def test_requests_count_where_they_cost():
     assert not np.isnan(requests.effective(activity * np.nan, np.ones(1))).any()
 
 
+@pytest.mark.parametrize(("commits", "stable"), [(0, 20), (1, 0), (0.1, 13.6)])
+def test_writes_of_who_never_commits_are_on_the_disks_at_once(commits, stable):
+    """A client that asks for nothing to be committed asked for it with each write; in between, of a part."""
+    activity = np.zeros((1, 8, 30))
+    activity[0, 2], activity[0, 4] = 20, commits
+    found = requests.effective(activity, np.array([1.0]))[0]
+    middle = found[:, 15]
+    assert middle[KINDS.index("commits")] == pytest.approx(stable + commits)
+    assert middle[KINDS.index("writes")] == pytest.approx(20 - stable)
+    assert requests.effective(np.zeros((0, 8, 30)), np.ones(1)).shape[0] == 0
+
+
 @pytest.mark.parametrize("times", [0.5, 3.0])
 def test_in_other_units_the_same_costs_are_found(times):
     """Who asks for so many times as much of as much disk time pays so much less for each call."""

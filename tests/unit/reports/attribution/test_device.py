@@ -38,9 +38,21 @@ def test_disk_time_sums_to_the_time_the_median_disk_was_busy():
 
 
 def test_with_hardly_any_sample_costs_are_those_of_any_disk():
-    """A minute says nothing."""
+    """A minute says how fast the disks are as a whole, and nothing of what each kind of IO takes."""
     few, none = (device.learned(Pool(samples=samples).scene()) for samples in (6, 0))
-    assert few.costs == pytest.approx(none.costs)
+    ratio = few.costs / none.costs
+    assert ratio == pytest.approx(np.full(4, ratio[0]))
+    assert ratio[0] == pytest.approx(1, rel=0.1)
+
+
+def test_a_disk_that_is_slower_than_any_is_known_by_all_its_ios():
+    """Eight times, as a throttled one; each kind of IO is, also one that was hardly seen."""
+    scene = varied().scene()
+    scene.disks.busy[:] /= 8
+    for name in ("reads", "read_mb", "writes", "write_mb"):
+        getattr(scene.disks, name)[:] /= 64
+    found = device.learned(scene).costs / device.learned(varied().scene()).costs
+    assert found == pytest.approx(np.full(4, 8), rel=0.25)
 
 
 def test_an_episode_has_costs_of_its_own():
