@@ -31,6 +31,8 @@ _USUAL, _WRITES, _WRITTEN, _REST_MEAN, _REST = 0.35, 1.2, 0.4, 0.3, 0.4
 #: Of a disk: the spread of a claim that does not hold, if it is a bold one.
 _HARDLY = 0.015
 _BACKGROUND = 0.03
+#: Times what they usually take, how many IOs writes may take.
+_DEAREST = 8.0
 #: How likely a claim is before anything is seen.
 _COLD, _DEAR, _HUGE, _FLIP, _MANY = 0.3, 0.1, 0.03, 0.03, 0.3
 _LOCAL, _LOCAL_SEEN, _OTHER_SEEN, _LOCAL_WRITES = 0.1, 0.5, 0.02, 0.01
@@ -87,11 +89,11 @@ def _suspect(
     for part in _CALLING:
         course = by_channel(courses * part[:, None])
         full = max(float(course[:, found.window.inside].sum(axis=0).mean()), 1e-9)
-        found.add(course, 1, max(_WRITES, HOLDS / full) if part[_RUNS] else _WRITES, member)
+        found.add(course, 1, np.clip(HOLDS / full, _WRITES, _DEAREST) if part[_RUNS] else _WRITES, member)
     found.add(only(WRITE_MB, by_channel(courses)[WRITE_MB]), 1, _WRITTEN, member)
     dear, written = found.claim(_DEAR), by_channel(courses + prompt)
     for channel in (WRITES, WRITE_MB):
-        found.claimed(flat(only(channel, written[channel]), found.window.inside), dear, member, np.inf)
+        found.claimed(flat(only(channel, written[channel]), found.window.inside), dear, member, _DEAREST)
     found.add(usual, 1, _USUAL, member)
 
 
