@@ -60,14 +60,21 @@ class Nfsd:
     """Reads the nfsd file of every server, and hands out the rows that changed.
 
     `admit` gives a new subject its sid; `life` tells this loading of the nfsd module (`nfsd_module.life`). `files` has
-    the texts for other sources. `semantics.verdicts` is what was found out of this kernel.
+    the texts for other sources. `semantics.verdicts` is what was found out of this kernel. `idle`: servers over whose
+    links nothing has gone need not be read, as soon as it is known that files count servers by themselves.
     """
 
     name = "nfsd"
     streams = (NFSD.name, OPS.name)
 
-    def __init__(self, admit: Callable[[Subject], int], life: Callable[[], str | None] = nfsd_module.unknown) -> None:
-        self.files = NfsdFiles()
+    def __init__(
+        self,
+        admit: Callable[[Subject], int],
+        life: Callable[[], str | None] = nfsd_module.unknown,
+        *,
+        idle: bool = False,
+    ) -> None:
+        self.files, self.idle = NfsdFiles(), idle
         self.semantics = Semantics()
         self._admit, self._life = admit, life
         self._lock = threading.Lock()
@@ -92,7 +99,9 @@ class Nfsd:
 
     def read(self, machine: Machine, listing: Listing, skip: Collection[str] = frozenset()) -> Batch:
         """Read every listed server but those of the epochs in `skip`. What fails for one is in `Batch.failed`."""
-        cycle = self.files.read(machine, listing, skip, host=not self.semantics.settled)
+        settled = self.semantics.settled
+        keep = self.idle and settled and bool(self.semantics.server_columns.all())
+        cycle = self.files.read(machine, listing, skip, host=not settled, keep=keep)
         with self._lock:
             batch = self._take(machine, listing, cycle)
         self.files.publish(cycle)
@@ -156,7 +165,8 @@ class Nfsd:
             if own != slot.own:
                 fresh.append((slot, own, text))
             read.append(slot)
-            own_namespace[server.namespace or server.epoch] = slot
+            if server.epoch not in cycle.kept:
+                own_namespace[server.namespace or server.epoch] = slot
         self._understand(fresh)
         batch.failed.update({slot.subject: slot.broken for slot in read if slot.broken})
         batch.unknown_fields = sum(slot.unknown for slot in read if not slot.broken)
@@ -248,7 +258,7 @@ class Nfsd:
         assert batch.listed is not None
         batch.listed.append(self._host.subject)
         batch.note = HOST_NOTE
-        text = cycle.host_text or next(iter(cycle.texts.values()), None)
+        text = cycle.host_text or next(iter(cycle.read), None)
         if text is None:
             batch.failed[self._host.subject] = "no nfsd file could be read"
             return None

@@ -119,7 +119,7 @@ class Procs:
         if {self._nfsd.semantics.of("procs"), self._nfsd.semantics.of("th")} == {"server"}:
             return {}
         life = self._life()
-        texts = [text for text in (*reversed(list(cycle.texts.values())), cycle.host_text) if text is not None]
+        texts = [text for text in (*reversed(cycle.read), cycle.host_text) if text is not None]
         if not texts and life is None:
             # no module, no counters: when it is loaded they begin
             self._host = None

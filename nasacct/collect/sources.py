@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasacct.collect import nfsd_module
+from nasacct.collect import namespaces, nfsd_module
 from nasacct.collect.client_ids import ClientIds
 from nasacct.collect.clients import Clients
 from nasacct.collect.datasets import Datasets
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True) -> list[Source]:
     """The enabled sources. Off a live machine nothing is asked of this one's /sys."""
     life = partial(nfsd_module.life, Path("/sys")) if live else nfsd_module.unknown
-    nfsd = Nfsd(admit, life)
+    # a stand-in for nfsd's file counts what does not pass the link
+    nfsd = Nfsd(admit, life, idle=live and config.servers.counter == namespaces.COUNTER)
     links = Links(admit, config.links.uplinks)
     # links first: others wait for its dump rather than make their own
     all_sources: list[Source] = [links, nfsd, Procs(nfsd, admit, life), Disks(admit), Node(admit)]
