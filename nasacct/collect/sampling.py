@@ -130,7 +130,7 @@ class Sampling:
         if one is not None:
             if one is not self._asked:
                 one.close()
-            one.waiting.settle(None)
+            one.waiting.settle(self.clock(), ended=True)
         return one
 
     def settle(self) -> None:

@@ -50,12 +50,16 @@ class Waiting:
         self._window, self._seen = window, seen
         self._full = bool(threads) and seen.total() >= (threads or 0)
 
-    def settle(self, now_ns: int | None) -> None:
-        """Add up the window that was sampled last if it is over by then; None: in any case."""
+    def settle(self, now_ns: int | None, *, ended: bool = False) -> None:
+        """Add up the window that was sampled last if it is over by then; None: in any case.
+
+        With `ended`, that is when the server ended: of a window that is not over, what there was of it.
+        """
         window = self._window
-        if window is None or (now_ns is not None and now_ns < window.end_ns):
+        if window is None or (now_ns is not None and now_ns < window.end_ns and not ended):
             return
-        length_us = window.length_ns // 1000
+        end_ns = window.end_ns if now_ns is None else min(window.end_ns, now_ns)
+        length_us = (end_ns - window.begin_ns) // 1000
         self.sampled_us += length_us
         self.full_us += length_us if self._full else 0
         for who, calls in self._seen.items():
@@ -64,5 +68,5 @@ class Waiting:
                 flow = self.flows[who] = Flow()
             flow.in_flight_us += calls * length_us
             flow.sampled_calls += calls
-            flow.last_ns, flow.grown = window.end_ns, True
+            flow.last_ns, flow.grown = end_ns, True
         self._window = None

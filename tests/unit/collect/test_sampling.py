@@ -218,6 +218,18 @@ def test_who_ends_is_let_go_at_once():
     assert nas.asked == asked
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_of_a_window_in_which_somebody_ends_counts_what_there_was(seed):
+    """No more time is sampled than has passed, also of one that was idle and had a long window."""
+    nas = Nas()
+    run = Run(nas, seed)
+    met_ns = nas.ns
+    run.go(random.Random(seed).uniform(1, 25))
+    with run.sampling.lock:
+        run.sampling.leave(run.server.epoch)
+    assert run.one.waiting.sampled_us <= (nas.ns - met_ns) // 1000
+
+
 def test_who_ends_while_it_is_asked_is_let_go_when_it_has_answered():
     """Nobody waits for the kernel: a dump cannot be interrupted."""
     nas = Nas()
