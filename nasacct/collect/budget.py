@@ -30,3 +30,8 @@ class Budget:
         if taken <= self.share:
             return ""
         return f"off: it takes {100 * taken:.2g} % of a processor, sources.budget_percent is {100 * self.share:g}"
+
+
+def affordable(interval_s: float, took_s: float, share: float) -> float:
+    """How often what took so much CPU time may be done: every `interval_s`, or as half of the share allows."""
+    return max(interval_s, took_s / (share / 2))

@@ -99,7 +99,8 @@ class Connected:
     def look(self, at: Instant, link: Moved | None, *, may_list: bool) -> bool:
         """Look at it as far as it is needed, of what its `link` has moved; whether all was listed. Raises OSError."""
         sure = self.listed_at is not None and not self.trouble
-        if may_list if not sure else link is None or link != self._listed:
+        doubtful = link is None or link != self._listed
+        if doubtful if sure else may_list:
             # before the list: who comes meanwhile is looked for again
             opens = self.connections.opens()
             sure &= opens == self._opens

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasacct.collect import kstat, objset, pools
+from nasacct.collect.budget import affordable
 from nasacct.collect.changes import Changes
 from nasacct.collect.lines import ParseError
 from nasacct.store.frame import Batch, Subject
@@ -70,7 +71,7 @@ class Datasets:
                 if error.errno not in _GONE:
                     raise
             except ParseError as error:
-                self._fail(batch, dataset, f"{path}: {error}")
+                batch.broken(self._subjects.get(dataset), f"{path}: {error}")
             else:
                 found[self._subject(machine.boot_id, batch.at, dataset, one)] = one.values
                 batch.unknown_fields += len(one.unknown)
@@ -78,7 +79,7 @@ class Datasets:
         batch.rows = self._changes.rows(list(found), np.array(list(found.values()), np.int64))
         if batch.complete:
             self._forget(set(batch.listed))
-        self.pace_s = max(self._interval_s, (time.thread_time() - began) / (self._share / 2))
+        self.pace_s = affordable(self._interval_s, time.thread_time() - began, self._share)
         return batch
 
     def close(self) -> None:
@@ -109,14 +110,6 @@ class Datasets:
         subject = self._subjects[dataset] = Subject(self.name, {"dataset": dataset}, epoch, about=about)
         subject.sid = self._admit(subject)
         return subject
-
-    def _fail(self, batch: Batch, dataset: str, why: str) -> None:
-        batch.note = batch.note or why
-        subject = self._subjects.get(dataset)
-        if subject is None:
-            batch.complete = False
-        else:
-            batch.failed[subject] = why
 
     def _forget(self, there: set[Subject]) -> None:
         for dataset, subject in list(self._subjects.items()):

@@ -46,17 +46,21 @@ def look(config: Config, machine: Machine, listing: Listing, kstats: Path = pool
             yield _tried(source, machine, listing, reads)
 
 
-def _lacks(kstats: Path) -> tuple[str, str]:
-    """What is missing for either, and the mend; '' if nothing is."""
+def no_pool(kstats: Path) -> tuple[str, str]:
+    """Why there is no pool to look at, and the mend; '' if there is one."""
     try:
         there = pools.look(kstats)
     except OSError as error:
         return f"there is no ZFS here ({kstats}: {error.strerror})", "modprobe zfs"
-    if not there:
-        return "no pool is imported", "zpool import"
-    if not pools.guids(kstats):
+    return ("", "") if there else ("no pool is imported", "zpool import")
+
+
+def _lacks(kstats: Path) -> tuple[str, str]:
+    """What is missing for either, and the mend; '' if nothing is."""
+    lacks = no_pool(kstats)
+    if not lacks[0] and not pools.guids(kstats):
         return "this ZFS does not tell pools' guids", "use ZFS 2.2 or later"
-    return "", ""
+    return lacks
 
 
 def _count(name: str, kstats: Path) -> int:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasacct.collect import process
+from nasacct.collect.budget import affordable
 from nasacct.collect.changes import Changes
 from nasacct.store.frame import Batch, Subject
 from nasacct.store.schema import LOCAL
@@ -34,7 +35,7 @@ CONTAINERS, OTHERS = "containers", "others"
 #: So many jobs are told by name; what begins to do something later is told together.
 MOST = 200
 #: The lines of /proc/<pid>/io, in the order of the stream's measures.
-_LINES = (b"read_bytes", b"write_bytes", b"rchar", b"wchar")
+LINES = (b"read_bytes", b"write_bytes", b"rchar", b"wchar")
 _IO_BYTES, _STAT_BYTES, _COMMAND_BYTES = 512, 2048, 256
 #: What `zfs` may do that moves much (zfs-recv(8), zfs-send(8)).
 _OF_ZFS = {b"recv": "zfs recv", b"receive": "zfs recv", b"send": "zfs send"}
@@ -52,13 +53,6 @@ class _Process:
     started: int
     job: str
     done: _Io
-
-
-def io(text: bytes) -> _Io | None:
-    """The numbers of a process's io file, in the order of the stream; None when one of them is not there."""
-    found = dict(line.partition(b": ")[::2] for line in text.split(b"\n"))
-    values = [found.get(name, b"") for name in _LINES]
-    return tuple(map(int, values)) if all(value.isdigit() for value in values) else None
 
 
 class Local:
@@ -112,7 +106,7 @@ class Local:
         batch.note = f"{len(refused)} processes may not be looked at" if refused else ""
         values = np.array(list(self._sums.values()), np.int64).reshape(-1, LOCAL.width)
         batch.rows = self._changes.rows(batch.listed or [], values)
-        self.pace_s = max(self._interval_s, (time.thread_time() - began) / (self._share / 2))
+        self.pace_s = affordable(self._interval_s, time.thread_time() - began, self._share)
         return batch
 
     def __len__(self) -> int:
@@ -132,7 +126,7 @@ class Local:
         try:
             stat = process.content(f"{self._proc}/{pid}/stat", _STAT_BYTES)
             # read last: as long as it can be read its process lives, so nobody else has begun under that number
-            done = io(os.read(file, _IO_BYTES))
+            done = process.io(os.read(file, _IO_BYTES), LINES)
         finally:
             os.close(file)
         fields = stat.rpartition(b")")[2].split()
@@ -170,7 +164,7 @@ class Local:
         if not any(grown):
             return
         job = one.job if one.job in self._sums or len(self._sums) < MOST else OTHERS
-        sums = self._sums.setdefault(job, [0] * len(_LINES))
+        sums = self._sums.setdefault(job, [0] * len(LINES))
         self._sums[job] = [total + more for total, more in zip(sums, grown, strict=True)]
 
     def _subject(self, machine: Machine, job: str) -> Subject:

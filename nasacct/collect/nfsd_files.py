@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from nasacct.collect.machine import Listing, Machine, Server
+    from nasacct.collect.machine import Listing, Machine, Moved, Server
     from nasacct.store.frame import Instant
 
     #: A link's epoch, and what has gone over it.
-    _Link = tuple[str, tuple[int, ...]]
+    _Link = tuple[str, Moved]
 
 #: The file of the first network namespace. Kernels that do not count by namespace have only this one.
 HOST_FILE = "proc/net/rpc/nfsd"
@@ -150,9 +150,8 @@ def _links(machine: Machine, since_ns: int) -> tuple[Instant, dict[str, _Link]]:
         dump = machine.links(since_ns)
     except OSError:
         return machine.now(), {}
-    return dump.at, dict(
-        zip(dump.names, zip(dump.epochs, map(tuple, dump.values[:, :2].tolist()), strict=True), strict=True)
-    )
+    moved = dump.moved()
+    return dump.at, {name: (epoch, moved[name]) for name, epoch in zip(dump.names, dump.epochs, strict=True)}
 
 
 def _host_text(machine: Machine) -> bytes | None:

@@ -110,7 +110,8 @@ class Pools:
                 if error.errno not in _GONE:
                     raise
             except ParseError as error:
-                self._fail(batch, guid, f"{name}: {error}")
+                known = self._pools.get(guid)
+                batch.broken(known.subject if known else None, f"{name}: {error}")
             else:
                 pool = self._meet(guid, name, seen, machine.boot_id, batch.at)
                 rows[pool.subject] = _row(pool, seen)
@@ -153,10 +154,7 @@ class Pools:
             table = kstat.parse(kstat.read(self._kstats / "dmu_tx"))
             found = {ours: table.number(name) for ours, name in _DMU_TX.items()}
         except (OSError, ParseError) as error:
-            batch.note = batch.note or f"dmu_tx: {error}"
-            batch.complete &= self._host is not None
-            if self._host is not None:
-                batch.failed[self._host] = f"dmu_tx: {error}"
+            batch.broken(self._host, f"dmu_tx: {error}")
             return
         epoch = f"{machine.boot_id}/dmu_tx/{table.made_ns}"
         if self._host is None or self._host.epoch != epoch:
@@ -164,14 +162,6 @@ class Pools:
             self._host = Subject(self.name, {"pool": None}, epoch, about=about)
             self._host.sid = self._admit(self._host)
         rows[self._host] = {name: value for name, value in found.items() if value is not None}
-
-    def _fail(self, batch: Batch, guid: str, why: str) -> None:
-        batch.note = batch.note or why
-        pool = self._pools.get(guid)
-        if pool is None:
-            batch.complete = False
-        else:
-            batch.failed[pool.subject] = why
 
     def _forget(self, there: set[Subject]) -> None:
         for guid, pool in list(self._pools.items()):

@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Clock ticks per second in which the kernel prints times (USER_HZ).
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -41,6 +45,13 @@ def started(proc: str, pid: int) -> int | None:
     if len(fields) < 20 or not fields[19].isdigit():
         raise OSError(f"{proc}/{pid}/stat is not in a form that nasacct knows")
     return None if fields[0] in _ENDED else int(fields[19])
+
+
+def io(text: bytes, names: Sequence[bytes]) -> tuple[int, ...] | None:
+    """The numbers of these names in an io file (proc_pid_io(5)), lines of `name: number`; None without one of them."""
+    found = dict(line.partition(b": ")[::2] for line in text.split(b"\n"))
+    values = [found.get(name, b"") for name in names]
+    return tuple(map(int, values)) if all(value.isdigit() for value in values) else None
 
 
 def namespace(proc: str, pid: int | str) -> int | None:

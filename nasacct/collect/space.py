@@ -25,10 +25,10 @@ from nasacct.collect.lines import ParseError
 from nasacct.store.frame import Batch, Subject
 from nasacct.store.mounts import mounts
 from nasacct.store.schema import SPACE
-from nasacct.store.shown_dataset import dataset
+from nasacct.store.shown_dataset import above, dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from nasacct.collect.machine import Listing, Machine, Server
@@ -180,13 +180,6 @@ def topmost(names: Iterable[str]) -> list[str]:
     """Of these datasets those that are below none of the others."""
     every = set(names)
     return sorted(name for name in every if every.isdisjoint(above(name)))
-
-
-def above(name: str) -> Iterator[str]:
-    """The datasets above one, the nearest first; the last one is the pool."""
-    while "/" in name:
-        name = name.rpartition("/")[0]
-        yield name
 
 
 def _pool(name: str) -> str:

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 #: How long last readings wait for a cycle that reads.
 PATIENCE_S = 0.5
 _IO_BYTES = 1024
-_WANTED = {b"read_bytes": 0, b"write_bytes": 1}
+#: The lines of an io file that count, in the order of the stream's measures.
+LINES = (b"read_bytes", b"write_bytes")
 #: Bytes read and written.
-_Io = tuple[int, int]
+_Io = tuple[int, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -53,19 +54,9 @@ class _Thread:
     values: _Io
 
 
-def io(text: bytes) -> _Io | None:
-    """Bytes read and written, of a thread's io file; None when one of them is not there."""
-    found: dict[int, int] = {}
-    for line in text.split(b"\n"):
-        name, _, value = line.partition(b": ")
-        if name in _WANTED and value.isdigit():
-            found[_WANTED[name]] = int(value)
-    return (found[0], found[1]) if len(found) == len(_WANTED) else None
-
-
 def _read(file: Descriptor) -> _Io | None:
     try:
-        return io(file.text(_IO_BYTES))
+        return process.io(file.text(_IO_BYTES), LINES)
     except (FileNotFoundError, ProcessLookupError):
         return None
 

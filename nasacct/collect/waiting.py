@@ -46,19 +46,19 @@ class Waiting:
 
     def sampled(self, window: Window, seen: Counter[Who], threads: int | None) -> None:
         """This was in flight in that window, which follows the last one. `threads`: None where nobody knows."""
-        self.settle(None)
+        self.settle(window.begin_ns)
         self._window, self._seen = window, seen
         self._full = bool(threads) and seen.total() >= (threads or 0)
 
-    def settle(self, now_ns: int | None, *, ended: bool = False) -> None:
-        """Add up the window that was sampled last if it is over by then; None: in any case.
+    def settle(self, now_ns: int, *, ended: bool = False) -> None:
+        """Add up the window that was sampled last if it is over by then.
 
         With `ended`, that is when the server ended: of a window that is not over, what there was of it.
         """
         window = self._window
-        if window is None or (now_ns is not None and now_ns < window.end_ns and not ended):
+        if window is None or (now_ns < window.end_ns and not ended):
             return
-        end_ns = window.end_ns if now_ns is None else min(window.end_ns, now_ns)
+        end_ns = min(window.end_ns, now_ns)
         length_us = (end_ns - window.begin_ns) // 1000
         self.sampled_us += length_us
         self.full_us += length_us if self._full else 0

@@ -19,6 +19,7 @@ from nasacct.reports.trend import Days, until_nothing
 from nasacct.reports.whose import called
 from nasacct.store import inventory
 from nasacct.store.journal_ring import RING
+from nasacct.store.shown_dataset import above
 from nasacct.store.warehouse import Warehouse
 from nasacct.times import of_us, us
 
@@ -83,7 +84,7 @@ def space(root: Path, member: str | None = None, window: timedelta = WINDOW, rin
     rows = warehouse.query(question("space"), {"lo": us(since)}, views=VIEWS, since=since).to_pylist()
     named, trouble = warehouse.datasets(), list(warehouse.trouble)
     until_us = us(newest) // _DAY_US * _DAY_US
-    span = {"lo": (until_us - us_of(window)) // _DAY_US * _DAY_US, "hi": until_us}
+    span = {"lo": (until_us - window // timedelta(microseconds=1)) // _DAY_US * _DAY_US, "hi": until_us}
     begin = of_us(span["lo"])
     days = warehouse.query(question("space_days"), span, views=["space_1d"], since=begin).to_pylist()
     for told in dict.fromkeys([*trouble, *warehouse.trouble]):
@@ -93,11 +94,6 @@ def space(root: Path, member: str | None = None, window: timedelta = WINDOW, rin
     found = (_of(row, history, whose) for row in rows)
     ours = [one for one in found if member is None or one.member == member]
     return sorted(ours, key=lambda one: (one.node, one.name or "", one.dataset))
-
-
-def us_of(length: timedelta) -> int:
-    """A length of time in µs."""
-    return length // timedelta(microseconds=1)
 
 
 def left(days: list[dict[str, Any]], quotas: Sequence[object]) -> list[float]:
@@ -121,8 +117,7 @@ class _History:
     def of(self, node: str, dataset: str) -> tuple[list[dict[str, Any]], list[object]]:
         """The days of a dataset, and all quotas of each, those of the datasets above it, too."""
         days, name = self._days.get((node, dataset), []), self._called(node, dataset) or ""
-        path = [name.rsplit("/", n)[0] for n in range(name.count("/") + 1)]
-        every = [self._quotas[node, each] for each in path if (node, each) in self._quotas]
+        every = [self._quotas[node, each] for each in (name, *above(name)) if (node, each) in self._quotas]
         return days, [tuple(quotas.get(day["day"]) for quotas in every) for day in days]
 
 
@@ -177,8 +172,7 @@ class _Whose:
     def of(self, node: str, dataset: str) -> dict[str, Any]:
         """What the dataset of that guid is called, which export shows it, and whose it is."""
         name, member = self.name(node, dataset), None
-        places = [] if name is None else [name.rsplit("/", n)[0] for n in range(name.count("/") + 1)]
-        for place in places:
+        for place in () if name is None else (name, *above(name)):
             server = self._shown.get((node, place))
             member = self._exports.member(node, server, self._moment) if server is not None else self._told(node, place)
             if member:

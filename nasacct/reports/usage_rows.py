@@ -101,9 +101,7 @@ def usage(
         for key, of_it in zip(found, rest, strict=True)
     ]
     if by == "operation":
-        rows.sort(
-            key=lambda row: (row["from"], row["node"], -(row["operations"] or 0), row["protocol"], row["operation"])
-        )
+        rows.sort(key=_most_often)
     return Usage(sorted(rows, key=_place) if by in _OWNED else rows, reached)
 
 

@@ -111,6 +111,14 @@ class Batch:
     late: int = 0
     note: str = ""
 
+    def broken(self, subject: Subject | None, why: str) -> None:
+        """Something cannot be understood: that subject, or one that is not known, so there is more than listed."""
+        self.note = self.note or why
+        if subject is None:
+            self.complete = False
+        else:
+            self.failed[subject] = why
+
 
 @dataclass(slots=True)
 class Frame:

@@ -16,6 +16,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nasacct.store.inventory import Properties
 
 #: A path of a snapshot: that of the dataset, and when it was taken (Ruby's Time#iso8601).
@@ -40,6 +42,13 @@ def dataset(directory: str, path: str) -> Properties:
     if 0 < same < len(of_directory):
         return {"dataset": "/".join(of_directory[-same:]), "pool": "/".join(of_directory[:-same])}
     return {"dataset": "/".join(of_directory)} if of_directory else {}
+
+
+def above(name: str) -> Iterator[str]:
+    """The datasets above the one of that name, the nearest first; the last one is the pool."""
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
 
 
 def _parts(path: str) -> list[str]:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nasacct.reports.attribution.regression import solved
-
 if TYPE_CHECKING:
     from nasacct.reports.attribution.columns import Columns
     from nasacct.reports.attribution.scene import Floats
@@ -55,7 +53,7 @@ def weighed(columns: Columns, gram: Floats, moments: Floats) -> list[Held]:
 def _worth(columns: Columns, gram: Floats, moments: Floats) -> list[int]:
     """The claims that would explain most of what is left if none holds."""
     spread = np.where(columns.claim >= 0, columns.narrow, columns.spread)
-    left = moments - gram @ _best(columns, spread, gram, moments)
+    left = moments - gram @ columns.solved(spread, gram, moments)
     gains = np.maximum(left, 0) ** 2 / (np.diag(gram) + columns.spread**-2)
     gain = np.zeros(len(columns.likely))
     matters = (columns.claim >= 0) & (columns.spread > columns.narrow)
@@ -65,14 +63,9 @@ def _worth(columns: Columns, gram: Floats, moments: Floats) -> list[int]:
     return [int(each) for each in order if gain[each] > 1]
 
 
-def _best(columns: Columns, spread: Floats, gram: Floats, moments: Floats) -> Floats:
-    precision = spread**-2
-    return solved(gram + np.diag(precision), moments + precision * columns.mean)
-
-
 def _evidence(columns: Columns, spread: Floats, gram: Floats, moments: Floats) -> float:
     """Logarithm of how likely the target is, up to what is the same for all combinations."""
-    best = _best(columns, spread, gram, moments)
+    best = columns.solved(spread, gram, moments)
     off = (best - columns.mean) / spread
     errors = best @ gram @ best - 2 * moments @ best + off @ off
     free = best > 0

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nasacct.reports.attribution.regression import solved
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -45,6 +47,11 @@ class Columns(NamedTuple):
     claim: NDArray[np.int64]  #: index in `likely`; negative: none
     likely: Floats  #: claims: how likely each is before anything is seen
     whose: Floats  #: columns x entities (members, then local work): whose its time inside is; each row sums to 1
+
+    def solved(self, spread: Floats, gram: Floats, moments: Floats, off: Floats | float = 0.0) -> Floats:
+        """The coefficients under priors of this spread, whose means are `off` so many of them."""
+        precision = spread**-2
+        return solved(gram + np.diag(precision), moments + precision * (self.mean + off * spread))
 
 
 class Growing:

@@ -15,11 +15,10 @@ import numpy as np
 from nasacct.reports.attribution import claims, device, explanations, requests
 from nasacct.reports.attribution.columns import Window
 from nasacct.reports.attribution.errors import whitened
-from nasacct.reports.attribution.regression import huber, solved
+from nasacct.reports.attribution.regression import huber
 from nasacct.reports.attribution.scene import STEP_S
 
 if TYPE_CHECKING:
-    from nasacct.reports.attribution.columns import Columns
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.episodes import Episode
@@ -61,7 +60,7 @@ def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
     cols = explanations.made(seen, costs, model)
     rows, target = whitened(seen, cols.course, costs)
     likeliest = max(claims.weighed(cols, rows @ rows.T, rows @ target), key=lambda each: each.weight)
-    weights = np.sqrt(huber(target - _solved(cols, likeliest.spread, rows @ rows.T, rows @ target) @ rows))
+    weights = np.sqrt(huber(target - cols.solved(likeliest.spread, rows @ rows.T, rows @ target) @ rows))
     rows, target = rows * weights, target * weights
     gram = rows @ rows.T
     held = claims.weighed(cols, gram, rows @ target)
@@ -72,7 +71,7 @@ def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
     normal = random.standard_normal((DRAWS, len(cols.mean)))
     upto = np.cumsum([each.weight for each in held])
     found = [
-        _solved(cols, held[which].spread, gram, moments[draw], normal[draw])
+        cols.solved(held[which].spread, gram, moments[draw], normal[draw])
         for draw, which in enumerate(np.searchsorted(upto, (np.arange(DRAWS) + 0.5) / DRAWS).clip(0, len(held) - 1))
     ]
     draws, missing = zip(*(_shares(each * inside, cols.whose, measured) for each in found), strict=True)
@@ -84,12 +83,6 @@ def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
         measured / int(seen.inside.sum()),
         float(np.sqrt(np.mean(error**2))),
     )
-
-
-def _solved(cols: Columns, spread: Floats, gram: Floats, moments: Floats, off: Floats | float = 0.0) -> Floats:
-    """The coefficients under priors of this spread, whose means are `off` so many of them."""
-    precision = spread**-2
-    return solved(gram + np.diag(precision), moments + precision * (cols.mean + off * spread))
 
 
 def _shares(parts: Floats, whose: Floats, measured: float) -> tuple[Floats, float]:

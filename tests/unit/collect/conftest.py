@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zfs_life import Life
 
 from nasacct.collect.machine import Listing, Server
 from nasacct.collect.tracing import Section
@@ -139,3 +140,17 @@ def rows_of():
         }
 
     return rows_of
+
+
+@pytest.fixture
+def living(tmp_path, monkeypatch):
+    """Makes the recorded life of a pool under a sampler, with the source that `build` makes."""
+    made = []
+
+    def begin(build, among="life"):
+        made.append(Life(tmp_path, monkeypatch, build, among))
+        return made[-1]
+
+    yield begin
+    for life in made:
+        life.end()

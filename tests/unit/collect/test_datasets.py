@@ -29,10 +29,8 @@ def build(admit, kstats):
 
 
 @pytest.fixture
-def life(tmp_path, monkeypatch):
-    made = Life(tmp_path, monkeypatch, build)
-    yield made
-    made.end()
+def life(living):
+    return living(build)
 
 
 def written(life, dataset=PHOTOS):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from processes import KERNELS, Proc
 from zfs import Clock
 
-from nasacct.collect.local import CONTAINERS, MOST, OTHERS, Local, io
+from nasacct.collect.local import CONTAINERS, LINES, MOST, OTHERS, Local
 from nasacct.collect.machine import Listing
-from nasacct.collect.process import TICKS
+from nasacct.collect.process import TICKS, io
 from nasacct.store.frame import Instant
 
 #: When the first look is, in ticks after boot (`zfs.Clock`).
@@ -160,5 +160,5 @@ class RealClock(Clock):
 @given(st.binary(max_size=200))
 def test_any_bytes_are_numbers_or_nothing(text):
     """Of an io file."""
-    found = io(text)
+    found = io(text, LINES)
     assert found is None or (len(found) == 4 and min(found) >= 0)

@@ -1,7 +1,7 @@
 """The source `pools`: what is added up of each pool."""
 
 import pytest
-from zfs_life import REAL, Life, values
+from zfs_life import REAL, values
 
 from nasacct.collect.pool_counters import Pools
 from nasacct.store.frame import ABSENT
@@ -15,17 +15,13 @@ def build(admit, kstats):
 
 
 @pytest.fixture
-def life(tmp_path, monkeypatch):
-    made = Life(tmp_path, monkeypatch, build)
-    yield made
-    made.end()
+def life(living):
+    return living(build)
 
 
 @pytest.fixture
-def busy(tmp_path, monkeypatch):
-    made = Life(tmp_path, monkeypatch, build, "busy")
-    yield made
-    made.end()
+def busy(living):
+    return living(build, "busy")
 
 
 def sums(life, pool):

@@ -13,8 +13,9 @@ from journals import usage_of
 
 from nasacct.collect.descriptor import Descriptor
 from nasacct.collect.machine import Listing, Server
+from nasacct.collect.process import io
 from nasacct.collect.sampler import Sampler
-from nasacct.collect.threads import Threads, io
+from nasacct.collect.threads import LINES, Threads
 from nasacct.store.frame import Instant
 from nasacct.store.ledger import Terms
 from nasacct.store.schema import THREADS
@@ -212,14 +213,14 @@ def test_a_thread_that_answers_nothing_is_not_looked_at(nas, monkeypatch):
 @given(st.binary())
 def test_any_bytes_are_understood_or_are_none(text):
     """An io file that a kernel prints in another way makes no numbers up."""
-    found = io(text)
+    found = io(text, LINES)
     assert found is None or all(value >= 0 for value in found)
 
 
 def test_both_numbers_are_needed():
     """One without the other is not believed."""
-    assert io(IO.format(5, 6).encode()) == (5, 6)
-    assert io(b"read_bytes: 5\n") is None
+    assert io(IO.format(5, 6).encode(), LINES) == (5, 6)
+    assert io(b"read_bytes: 5\n", LINES) is None
 
 
 def test_a_file_that_is_kept_open_is_of_one_thread_only():
@@ -228,7 +229,7 @@ def test_a_file_that_is_kept_open_is_of_one_thread_only():
     thread = threading.Thread(target=done.wait)
     thread.start()
     file = Descriptor(os.open(f"/proc/self/task/{thread.native_id}/io", os.O_RDONLY))
-    assert io(file.text()) is not None
+    assert io(file.text(), LINES) is not None
     done.set()
     thread.join()
     deadline = time.monotonic() + 10
