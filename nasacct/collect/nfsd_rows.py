@@ -21,7 +21,8 @@ import numpy as np
 from nasacct.collect.lines import LARGEST, ParseError
 from nasacct.collect.nfsd_text import FIXED, NfsdCounters, parse
 from nasacct.store.frame import ABSENT
-from nasacct.store.schema import NFSD, OPS, PROC2, PROC3, PROC4, PROC4OPS
+from nasacct.store.nfs_names import PROC2, PROC3, PROC4, PROC4OPS
+from nasacct.store.schema import NFSD, OPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasacct.collect.lines import ParseError, fields, lines, number
-from nasacct.store.schema import PROC2, PROC3, PROC4, PROC4OPS
+from nasacct.store.nfs_names import PROC2, PROC3, PROC4, PROC4OPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasacct.store.schema import PROC2, PROC3, PROC4, PROC4OPS
+from nasacct.store.nfs_names import PROC2, PROC3, PROC4, PROC4OPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from nasacct.reports.questions import question
 from nasacct.reports.sums import added, column, judged
-from nasacct.store.schema import OPS, PROC3, PROCEDURES
+from nasacct.store.nfs_names import PROC3
+from nasacct.store.schema import OPS, PROCEDURES
 from nasacct.store.warehouse import Question
 
 if TYPE_CHECKING:

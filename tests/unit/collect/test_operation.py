@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasacct.collect.operation import NFS, operation
-from nasacct.store.schema import PROC2, PROC3, PROC4OPS
+from nasacct.store.nfs_names import PROC2, PROC3, PROC4OPS
 
 NUMBERS = {name: number for number, name in PROC4OPS.items()}
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasacct.collect.parse import KINDS, ParseError, understand
-from nasacct.store.schema import DISKS, OPS, PROC2, PROC3, PROC4
+from nasacct.store.nfs_names import PROC2, PROC3, PROC4
+from nasacct.store.schema import DISKS, OPS
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures/proc").rglob("*.txt"))
 NUMBERS = st.integers(0, 2**63 - 2)
