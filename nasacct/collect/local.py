@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nasacct.collect.machine import Listing, Machine
 
 CONTAINERS, OTHERS = "containers", "others"
-#: So many jobs are told by name; what begins to do something later is told together.
+#: So many jobs are told by name; what begins to do something later is told together, and with that who cannot be told.
 MOST = 200
 #: The lines of /proc/<pid>/io, in the order of the stream's measures.
 LINES = (b"read_bytes", b"write_bytes", b"rchar", b"wchar")
@@ -138,8 +138,10 @@ class Local:
         return _Process(started, self._job(pid, stat), done)
 
     def _job(self, pid: int, stat: bytes) -> str:
-        if self._namespace(pid) != self._own:
-            return CONTAINERS
+        space = self._namespace(pid)
+        if space != self._own:
+            # of one that is ending it is not seen
+            return CONTAINERS if space is not None else OTHERS
         program = stat.partition(b"(")[2].rpartition(b")")[0]
         if program == b"zfs":
             words = process.content(f"{self._proc}/{pid}/cmdline", _COMMAND_BYTES).split(b"\0")

@@ -74,6 +74,15 @@ def test_nobody_is_named_in_a_container_and_the_kernels_threads_are_none(proc):
     assert proc.look() == {CONTAINERS: [200, 0, 0, 0]}
 
 
+def test_who_is_ending_is_taken_for_nobodys_container(proc):
+    """Its namespace is not seen any more; whose it was nobody knows."""
+    proc.look()
+    proc.process(10, "rsync")
+    (proc.folder / "10" / "ns" / "pid").unlink()
+    proc.did(10, read=100)
+    assert proc.look() == {OTHERS: [100, 0, 0, 0]}
+
+
 def test_of_many_jobs_the_later_ones_are_one(proc):
     """A node on which names never end fills no store."""
     for n in range(MOST + 5):
