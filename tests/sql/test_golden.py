@@ -41,6 +41,7 @@ TOP_VIEWS = {
     "top_node": ["node"],
     "reconciled": ["nfsd", "links", "clients"],
     "inflight": ["inflight", "nfsd"],
+    "layout_active": ["disks", "nfsd"],
     "scene_disks": ["disks", "node"],
     "scene_servers": ["nfsd", "ops", "inside"],
     "space": ["space"],
