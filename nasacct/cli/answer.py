@@ -10,7 +10,6 @@ import io
 import json
 import math
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +17,11 @@ from enum import Enum
 from typing import Any
 
 from nasacct.errors import USAGE, NasacctError
+from nasacct.plain import plain
 from nasacct.times import iso
 
 Row = Mapping[str, Any]
 UNKNOWN = "unknown"
-#: Unicode categories that a terminal acts upon or does not show.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: A table of more rows is drawn without rich.
 _MANY = 1000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -164,11 +162,6 @@ def cell(row: Row, column: Column) -> str:
         return f"~ {least}"
     number, _, unit = least.partition(" ")
     return f"{number if unit == most.partition(' ')[2] else least} .. {most}"
-
-
-def plain(text: str) -> str:
-    """The text with every character that a terminal acts upon, or does not show, written as an escape."""
-    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in _INVISIBLE else c for c in text)
 
 
 def _names(column: Column) -> list[str]:

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasacct.cli.answer import Column, Form, form, plain, show
+from nasacct.cli.answer import Column, Form, form, show
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
 from nasacct.errors import CONFIG, DATA, FINDINGS, IO, NO_INPUT, OK, PERMISSION, TEMPORARY, USAGE
+from nasacct.plain import plain
 from nasacct.units import in_count
 
 if TYPE_CHECKING:

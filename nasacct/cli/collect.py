@@ -60,7 +60,8 @@ def collect(
 
 
 def _show(found: "Rehearsal", *, as_json: bool) -> None:
-    from nasacct.cli.answer import Column, Form, plain, show
+    from nasacct.cli.answer import Column, Form, show
+    from nasacct.plain import plain
     from nasacct.units import in_bytes, in_count, in_duration
 
     rows = [

@@ -6,9 +6,10 @@ import itertools
 import textwrap
 from typing import TYPE_CHECKING
 
-from nasacct.cli.answer import Form, form, in_csv, in_json, plain
+from nasacct.cli.answer import Form, form, in_csv, in_json
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
 from nasacct.errors import CONFIG, FINDINGS, NO_INPUT, OK, USAGE, NasacctError
+from nasacct.plain import plain
 from nasacct.units import in_bytes, in_percent
 
 if TYPE_CHECKING:

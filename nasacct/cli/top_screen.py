@@ -3,10 +3,11 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from nasacct.cli.answer import Column, plain, table
+from nasacct.cli.answer import Column, table
 from nasacct.cli.freshness import behind, is_copy
 from nasacct.cli.naming import beside, named, whose
 from nasacct.errors import NO_INPUT, NasacctError
+from nasacct.plain import plain
 from nasacct.times import render
 from nasacct.units import in_bytes, in_bytes_per_s, in_count, in_duration, in_percent
 

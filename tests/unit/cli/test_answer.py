@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from nasacct.cli import answer
-from nasacct.cli.answer import Column, Form, cell, form, in_csv, in_json, plain, show, table
+from nasacct.cli.answer import Column, Form, cell, form, in_csv, in_json, show, table
 from nasacct.errors import NasacctError
+from nasacct.plain import plain
 from nasacct.units import in_bytes
 
 COLUMNS = [Column("server", "SERVER"), Column("read_bytes", "READ", in_bytes, bounded=True)]

@@ -12,7 +12,7 @@ import pytest
 from journals import Recorder
 
 from nasacct.__main__ import main
-from nasacct.cli.answer import plain
+from nasacct.plain import plain
 from nasacct.store import inventory
 from nasacct.store.inventory import EVER, Statement
 
