@@ -9,9 +9,9 @@
     cost nfsd 4000 4100 4000                  what reading a source took in each cycle, in us of CPU time
     node nas2                                 what follows is of another node
 
-A row is a stream, its keys (`=` alone: NULL) and a measure, then one value a cycle: `0+100x3` is 0 100 200 300, `.` a
-thing that is listed but cannot be read, `?` one that was read but lacks this measure, `-` one that is not there. What
-comes after a `-` is a new life: a new epoch. Rows of one thing agree about `.` and `-`.
+A row is a stream, its keys (`=` alone: NULL; a space is %20) and a measure, then one value a cycle: `0+100x3` is
+0 100 200 300, `.` a thing that is listed but cannot be read, `?` one that was read but lacks this measure, `-` one that
+is not there. What comes after a `-` is a new life: a new epoch. Rows of one thing agree about `.` and `-`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from journals import Recorder, Thing
 
@@ -67,7 +68,7 @@ def parse(text: str) -> list[Node]:
                 nodes = [n for n in nodes if n.things]
                 nodes.append(Node(name, node.start, node.interval_s, node.file_cycles, dict(node.gaps)))
             case [stream, *rest]:
-                keys = tuple((k, v or None) for k, _, v in (w.partition("=") for w in rest if "=" in w))
+                keys = tuple((k, unquote(v) or None) for k, _, v in (w.partition("=") for w in rest if "=" in w))
                 measure, *values = [w for w in rest if "=" not in w]
                 node.things.setdefault((stream, keys), {})[measure] = [v for w in values for v in _expanded(w)]
     return nodes

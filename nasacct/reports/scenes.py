@@ -1,7 +1,7 @@
 """Scenes of the store: what was counted of a node's disks and servers, as the engine of attribution takes it.
 
-Usage is growth between two readings; in a sample of the grid is the part of it that lies there, by time. Which disks
-make up a pool is not known yet: all of a node's are taken for one, rotating, and so are all of its servers.
+Usage is growth between two readings; in a sample of the grid is the part of it that lies there, by time. Where nobody
+knows which disks make up a pool, all of a node's are taken for one, rotating, and so are all of its servers.
 """
 
 from __future__ import annotations
@@ -9,125 +9,109 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
+from nasacct.reports.grid import STEP_US, Grid, Placed
 from nasacct.reports.questions import question
+from nasacct.store.warehouse import Question
+from nasacct.times import of_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from nasacct.reports.attribution.scene import Flags, Floats
+    from nasacct.reports.grid import Integers
     from nasacct.store.warehouse import Warehouse
 
-    Times = NDArray[np.int64]
-
-VIEWS = ("nfsd", "ops", "inside"), ("disks", "node")
-_STEP_US = STEP_S * 1_000_000
-#: A row of usage over more than that says little of when it was.
-_LONGEST_US = 15_000_000
+#: What is asked, of which views.
+ASKED = {
+    "scene_disks": ("disks", "node"),
+    "scene_servers": ("nfsd", "ops", "inside", "threads"),
+    "scene_local": ("local",),
+}
 _SECTOR_MB = 512 / 1e6
 _CALLS = ("reads", "writes", "commits", "lookups", "changes", "removes")
-
-
-class Grid:
-    """Samples of STEP_S seconds from `lo` on, up to `hi` (µs of UTC), whole ones."""
-
-    def __init__(self, lo: int, hi: int) -> None:
-        self.start_us = lo // _STEP_US * _STEP_US
-        self.edges = np.arange(self.start_us, hi + 1, _STEP_US, dtype=np.int64)
-
-    def __len__(self) -> int:
-        return max(len(self.edges) - 1, 0)
-
-    def growth(self, rows: Rows, name: str) -> Floats:
-        """How much a measure grew in each sample; 0 where no row says anything."""
-        return self._spread(rows.begin, rows.end, rows.of(name))
-
-    def covered(self, rows: Rows) -> Flags:
-        """The samples that rows which are not long cover at least half of."""
-        short = rows.end - rows.begin <= _LONGEST_US
-        begin, end = rows.begin[short], rows.end[short]
-        found: Flags = self._spread(begin, end, (end - begin).astype(float)) >= _STEP_US / 2
-        return found
-
-    def _spread(self, begin: Times, end: Times, values: Floats) -> Floats:
-        """The part of each value that lies in each sample, by time."""
-        if not len(values):
-            return np.zeros(len(self))
-        # of two lives of a server one may begin before the other has ended
-        times = np.maximum.accumulate(np.stack([begin, end], axis=1).ravel())
-        sums = np.cumsum(np.stack([np.zeros(len(values)), values], axis=1).ravel())
-        found: Floats = np.diff(np.interp(self.edges, times, sums, left=0.0, right=float(sums[-1])))
-        return found
+_PAGE = 4096
 
 
 class Rows:
-    """Rows of usage of one subject in the order of time."""
+    """Rows of usage, each of one subject, on a grid; the subjects' keys in the order of their first rows."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, keys: Sequence[str], grid: Grid) -> None:
         self._table = table
-        self.begin = table.column("t0_us").to_numpy()
-        self.end = table.column("t1_us").to_numpy()
+        self.keys, subjects = _subjects(table, keys)
+        begin, end = (table.column(name).to_numpy().astype(np.int64) for name in ("t0_us", "t1_us"))
+        self._placed = Placed(grid, begin, end, subjects, len(self.keys))
 
-    def of(self, name: str) -> Floats:
-        """A measure; what is unknown is 0."""
-        found: Floats = np.nan_to_num(self._table.column(name).to_numpy().astype(float))
-        return found
+    def growth(self, name: str) -> Floats:
+        """How much a measure grew in each sample (subjects x samples); what is unknown is 0."""
+        return self._placed.growth(np.nan_to_num(self._table.column(name).to_numpy().astype(float)))
 
-    def knows(self, name: str) -> bool:
-        """Whether it is known in any row."""
-        column = self._table.column(name)
-        return bool(column.null_count < len(column))
+    def covered(self) -> Flags:
+        """The samples of each subject that are known (subjects x samples)."""
+        return self._placed.covered()
 
 
 def scene(warehouse: Warehouse, lo: int, hi: int) -> Scene | None:
     """The scene of a warehouse's node from `lo` to `hi` (µs of UTC); None where nothing was read of its disks."""
     grid, span = Grid(lo, hi), {"lo": lo, "hi": hi}
-    servers = warehouse.query(question("scene_servers"), span, views=VIEWS[0])
-    machine = warehouse.query(question("scene_disks"), span, views=VIEWS[1])
-    of_disks = {key: rows for key, rows in _groups(machine, ["disk", "device"]) if key[0] is not None}
-    of_node = next((rows for key, rows in _groups(machine, ["disk"]) if key[0] is None), None)
-    active = {key[1]: rows for key, rows in of_disks.items() if rows.of("ms_io").any()}
-    if not active:
+    asked = [Question(question(name), span, views, of_rows=True) for name, views in ASKED.items()]
+    machine, servers, local = warehouse.answers(asked, of_us(lo), of_us(hi))
+    if not len(grid) or not machine.num_rows:
         return None
-    present = np.any([grid.covered(rows) for rows in active.values()], axis=0)
-    some, full = (
-        np.zeros(len(grid)) if of_node is None else grid.growth(of_node, f"io_{kind}_us") / _STEP_US
-        for kind in ("some", "full")
+    of_node = pc.is_null(machine.column("disk"))
+    # a disk that was taken out and put in again is one
+    disks = Rows(
+        machine.filter(pc.invert(of_node)).sort_by([("device", "ascending"), ("t0_us", "ascending")]), ["device"], grid
     )
+    active: Flags = disks.growth("ms_io").any(axis=1).reshape(-1)
+    if not active.any():
+        return None
+    node = Rows(machine.filter(of_node), [], grid)
+    some, full = (np.minimum(node.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
+    read_mb, written_mb = _local(local, grid)
     return Scene(
         pool=str(warehouse.node),
         rotational=True,
         transactional=False,
         start=grid.start_us // 1_000_000,
-        present=present,
-        disks=_disks(grid, active),
-        members=_members(grid, servers),
+        present=disks.covered()[active].any(axis=0).reshape(-1),
+        disks=_disks(disks, active),
+        members=_members(servers, grid),
         some=some,
         full=full,
         sync_s=np.zeros(len(grid)),
+        local_mb=read_mb,
+        local_written_mb=written_mb,
     )
 
 
-def _groups(table: pa.Table, keys: list[str]) -> Iterable[tuple[tuple[Any, ...], Rows]]:
-    """The rows of each key."""
-    places: dict[tuple[Any, ...], list[int]] = {}
-    for at, key in enumerate(zip(*(table.column(key).to_pylist() for key in keys), strict=True)):
-        places.setdefault(key, []).append(at)
-    return [(key, Rows(table.take(found))) for key, found in places.items()]
+def _subjects(table: pa.Table, keys: Sequence[str]) -> tuple[list[tuple[Any, ...]], Integers]:
+    """The keys of subjects whose rows follow each other, and of each row which subject's it is."""
+    if not table.num_rows:
+        return [], np.zeros(0, np.int64)
+    first = np.zeros(table.num_rows, bool)
+    first[0] = True
+    for key in keys:
+        codes: Any = table.column(key).combine_chunks().dictionary_encode()
+        first[1:] |= np.diff(codes.indices.to_numpy()) != 0
+    begins = table.select(list(keys)).take(np.flatnonzero(first))
+    found = [begins.column(key).to_pylist() for key in keys]
+    return list(zip(*found, strict=True)) if found else [()], np.cumsum(first) - 1
 
 
-def _disks(grid: Grid, of: dict[Any, Rows]) -> Disks:
+def _disks(rows: Rows, active: Flags) -> Disks:
     def per_s(name: str, scale: float = 1.0) -> Floats:
-        return np.array([grid.growth(rows, name) for rows in of.values()]) * scale / STEP_S
+        rates: Floats = rows.growth(name)[active] * scale / STEP_S
+        return rates
 
     reads, writes, ms = per_s("reads"), per_s("writes"), per_s("ms_reading") + per_s("ms_writing")
     ios = reads + writes
     return Disks(
-        tuple(map(str, of)),
+        tuple(str(key[0]) for key, used in zip(rows.keys, active, strict=True) if used),
         reads,
         per_s("sectors_read", _SECTOR_MB),
         writes,
@@ -138,38 +122,49 @@ def _disks(grid: Grid, of: dict[Any, Rows]) -> Disks:
     )
 
 
-def _members(grid: Grid, servers: pa.Table) -> Members:
+def _local(table: pa.Table, grid: Grid) -> tuple[Floats | None, Floats | None]:
+    """MB a second that the machine itself read and wrote; None where nobody counts it."""
+    if not table.num_rows:
+        return None, None
+    rows = Rows(table, ["job"], grid)
+    read, written = (rows.growth(f"{what}_bytes").sum(axis=0) / 1e6 / STEP_S for what in ("read", "written"))
+    return read, written
+
+
+def _members(table: pa.Table, grid: Grid) -> Members:
     """Each server as one that uses the pool."""
-    of: dict[str, dict[str, Rows]] = {}
-    for (server, source), rows in _groups(servers, ["server", "source"]):
-        of.setdefault(server, {})[source] = rows
-    activity = np.zeros((len(of), len(CLASSES), len(grid)))
-    thread_s = np.full((len(of), len(grid)), np.nan)
-    for at, sources in enumerate(of.values()):
-        for name, rates in _activity(grid, sources).items():
-            activity[at, CLASSES.index(name)] = rates / STEP_S
-        if "inside" in sources:
-            thread_s[at] = grid.growth(sources["inside"], "thread_us") / _STEP_US
-    known = None if np.isnan(thread_s).all() else np.nan_to_num(thread_s)
-    return Members(tuple(f"server:{name}" for name in of), activity, known)
+    if not table.num_rows:
+        return Members((), np.zeros((0, len(CLASSES), len(grid))))
+    rows = Rows(table, ["server", "source"], grid)
+    sources = np.array([source for _, source in rows.keys])
+    names = sorted({server for server, _ in rows.keys})
+    places = np.searchsorted(names, [server for server, _ in rows.keys])
+    activity = np.zeros((len(names), len(CLASSES), len(grid)))
 
+    def put(name: str, source: tuple[str, ...]) -> Floats:
+        """What a measure grew by, by server, from rows of these sources."""
+        of, grown = np.isin(sources, source), np.zeros((len(names), len(grid)))
+        np.add.at(grown, places[of], rows.growth(name)[of])
+        return grown
 
-def _activity(grid: Grid, sources: dict[str, Rows]) -> dict[str, Floats]:
-    """What was asked of a server in each sample, by class."""
-    found = {name: np.zeros(len(grid)) for name in CLASSES}
-    told = [sources[name] for name in ("ops", "inside") if name in sources]
-    for rows in told:
-        for name in _CALLS:
-            found[name] = found[name] + grid.growth(rows, name)
-    if "nfsd" not in sources:
-        return found
-    own = sources["nfsd"]
-    read, written = (grid.growth(own, f"{name}_bytes") for name in ("read", "written"))
-    found |= {"read_mb": read / 1e6, "write_mb": written / 1e6}
-    if not any(rows.of(name).any() for rows in told for name in _CALLS):
+    for name in _CALLS:
+        activity[:, CLASSES.index(name)] = put(name, ("ops", "inside"))
+    told = activity.any(axis=(1, 2))
+    read, written = put("read_bytes", ("nfsd",)), put("written_bytes", ("nfsd",))
+    activity[:, CLASSES.index("read_mb")], activity[:, CLASSES.index("write_mb")] = read / 1e6, written / 1e6
+    if not told.all():
         # NFSv3 where nobody looks inside: which calls moved what is told by the bytes alone
-        calls, moved = grid.growth(own, "calls"), read + written
-        bulk = np.minimum(calls, moved / 4096)
-        share = np.divide(read, moved, out=np.zeros(len(grid)), where=moved > 0)
-        found |= {"reads": bulk * share, "writes": bulk * (1 - share), "lookups": calls - bulk}
-    return found
+        calls, moved = put("calls", ("nfsd",)), read + written
+        bulk = np.minimum(calls, moved / _PAGE)
+        share = np.divide(read, moved, out=np.zeros_like(read), where=moved > 0)
+        guessed = {"reads": bulk * share, "writes": bulk * (1 - share), "lookups": calls - bulk}
+        for name, rates in guessed.items():
+            activity[~told, CLASSES.index(name)] = rates[~told]
+    activity /= STEP_S
+    known = [bool((sources == source).any()) for source in ("inside", "threads")]
+    return Members(
+        tuple(names),
+        activity,
+        put("thread_us", ("inside",)) / STEP_US if known[0] else None,
+        put("physical_bytes", ("threads",)) / 1e6 / STEP_S if known[1] else None,
+    )

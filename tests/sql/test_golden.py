@@ -43,7 +43,8 @@ TOP_VIEWS = {
     "inflight": ["inflight", "nfsd"],
     "layout_active": ["disks", "nfsd"],
     "scene_disks": ["disks", "node"],
-    "scene_servers": ["nfsd", "ops", "inside"],
+    "scene_servers": ["nfsd", "ops", "inside", "threads"],
+    "scene_local": ["local"],
     "space": ["space"],
     "space_days": ["space_1d"],
 }

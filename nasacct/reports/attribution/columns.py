@@ -35,6 +35,7 @@ class Window:
     kinds: Floats  #: members x KINDS x samples, when they cost as disks keep up
     prompt: Floats  #: the same if nothing is put off: what is dirty is written at once when there is much of it
     local_mb: Floats | None  #: samples
+    local_written_mb: Floats | None = None  #: samples; when it costs, as far as it is put off
 
 
 class Columns(NamedTuple):

@@ -171,7 +171,9 @@ def _local(found: Growing, costs: Costs, device: Device, local: int) -> None:
     for size_mb in _LOCAL_MB:
         course = stream(inside.astype(float), size_mb, device, WRITES, WRITE_MB)
         found.claimed(course, writes, local, np.inf, _HARDLY)
-    if seen is not None:
-        known, course = found.claim(_LOCAL_SEEN), seen * device.seconds[1] / max(device.disks, 1)
-        for size_mb in _LOCAL_MB:
-            found.claimed(stream(course, size_mb, device), known, local, np.inf)
+    each = device.seconds / max(device.disks, 1)
+    for moved, calls, mb in ((seen, READS, READ_MB), (found.window.local_written_mb, WRITES, WRITE_MB)):
+        if moved is not None:
+            known = found.claim(_LOCAL_SEEN)
+            for size_mb in _LOCAL_MB:
+                found.claimed(stream(moved * each[mb], size_mb, device, calls, mb), known, local, np.inf)

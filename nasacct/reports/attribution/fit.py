@@ -50,9 +50,12 @@ def window(scene: Scene, episode: Episode, others: Flags, costs: Costs, model: D
     activity = scene.members.activity[..., lead:end]
     kinds, prompt = (requests.effective(activity, each)[..., samples - lead] for each in (costs.kernel, np.ones(1)))
     local = None if scene.local_mb is None else np.nan_to_num(scene.local_mb[samples])
+    written = scene.local_written_mb
+    if written is not None:
+        written = requests.delayed(np.nan_to_num(written[lead:end]), costs.kernel)[samples - lead]
     inside = (samples >= episode.first) & (samples < episode.end)
     work = device.work(scene, device.around(scene, model, samples))[:, samples]
-    return Window(samples, inside, work, kinds, prompt, local)
+    return Window(samples, inside, work, kinds, prompt, local, written)
 
 
 def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:

@@ -76,10 +76,16 @@ def effective(activity: Floats, kernel: Floats) -> Floats:
     if not kinds.size:
         return kinds
     kinds[:, _LOOKUPS] += known[:, _META].sum(axis=1)
-    kinds[:, _DELAYED] = lfilter(kernel, 1, kinds[:, _DELAYED], axis=-1)
+    kinds[:, _DELAYED] = delayed(kinds[:, _DELAYED], kernel)
     stays = np.exp(-STEP_S / _FREED_S)
     kinds[:, _FREED] = lfilter([1 - stays], [1, -stays], kinds[:, _FREED], axis=-1)
     return kinds
+
+
+def delayed(written: Floats, kernel: Floats) -> Floats:
+    """What becomes dirty (last axis: samples) at the time at which it reaches the disks; see `writeback`."""
+    late: Floats = lfilter(kernel, 1, written, axis=-1)
+    return late
 
 
 def _stable(activity: Floats) -> Floats:

@@ -62,6 +62,7 @@ class Scene:
     full: Floats  #: share of the time in which all did (PSI full)
     sync_s: Floats  #: longest sync of a transaction group that ended in the sample, 0 where none did
     local_mb: Floats | None = None  #: MB a second that scrubs and local processes read; None: nobody counts it
+    local_written_mb: Floats | None = None  #: MB a second that local processes wrote; None likewise
 
     def __len__(self) -> int:
         return len(self.present)

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import series
 from hypothesis import given
@@ -16,7 +15,8 @@ from nasacct.reports.attribution import engine, episodes
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.saturation import saturated
 from nasacct.reports.attribution.scene import CLASSES, STEP_S
-from nasacct.reports.scenes import Grid, Rows, scene
+from nasacct.reports.grid import Grid, Placed
+from nasacct.reports.scenes import scene
 from nasacct.store.warehouse import Warehouse
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -27,29 +27,54 @@ def us(seconds):
     return int((START + timedelta(seconds=seconds)).timestamp() * 1_000_000)
 
 
-def rows(*told):
-    """Rows of (from, to, value), in seconds after the start."""
-    begin, end, values = zip(*told, strict=True)
-    table = {"t0_us": list(map(us, begin)), "t1_us": list(map(us, end)), "m": values}
-    return Rows(pa.table(table, pa.schema([("t0_us", pa.int64()), ("t1_us", pa.int64()), ("m", pa.int64())])))
+def placed(grid, *told):
+    """Rows of (from, to), in seconds after the start, of one subject."""
+    begin, end = (np.array(list(map(us, each)), np.int64) for each in zip(*told, strict=True))
+    return Placed(grid, begin, end, np.zeros(len(told), np.int64), 1)
 
 
 def test_a_sample_has_the_part_of_each_row_that_lies_in_it():
-    """By time; what is unknown is nothing, and long rows cover no sample."""
+    """By time; and long rows cover no sample."""
     grid = Grid(us(0), us(40))
-    found = grid.growth(rows((-5, 5, 100), (5, 10, 10), (12, 32, 200), (32, 38, None)), "m")
-    assert found.tolist() == pytest.approx([60, 80, 100, 20])
-    assert grid.covered(rows((0, 10, 1), (12, 32, 1), (34, 40, 1))).tolist() == [True, False, False, True]
+    found = placed(grid, (-5, 5), (5, 10), (12, 32), (32, 38)).growth(np.array([100.0, 10, 200, 0]))
+    assert found.tolist() == [pytest.approx([60, 80, 100, 20])]
+    assert placed(grid, (0, 10), (12, 32), (34, 40)).covered().tolist() == [[True, False, False, True]]
+
+
+spans = st.lists(
+    st.tuples(st.integers(-30, 70), st.integers(0, 40), st.integers(0, 2), st.integers(0, 10**12)), max_size=20
+)
+
+
+@given(spans)
+def test_each_subject_has_its_own_rows(told):
+    """Whatever rows there are of several subjects, as long as those of one do not overlap."""
+    grid, kept = Grid(us(0), us(50)), []
+    for begin, length, subject, value in sorted(told, key=lambda each: (each[2], each[0])):
+        if not kept or kept[-1][2] != subject or kept[-1][1] <= begin:
+            kept.append((begin, begin + length, subject, value))
+    expected = np.zeros((3, len(grid)))
+    for begin, end, subject, value in kept:
+        for sample in range(len(grid)):
+            inside = min(end, 10 * sample + 10) - max(begin, 10 * sample)
+            expected[subject, sample] += value * max(inside, 0) / max(end - begin, 1)
+            # what took no time is of the sample that it begins
+            expected[subject, sample] += value if begin == end and 0 <= begin - 10 * sample < 10 else 0
+    columns = [np.array(each, np.int64) for each in zip(*kept, strict=True)] or [np.zeros(0, np.int64)] * 4
+    begin, end = (np.array([us(int(at)) for at in each], np.int64) for each in columns[:2])
+    found = Placed(grid, begin, end, columns[2], 3).growth(columns[3].astype(float))
+    assert np.allclose(found, expected, rtol=1e-9, atol=1)
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 10**6)), min_size=1, max_size=20))
 def test_nothing_is_lost_in_samples(lengths):
     """Whatever the rows' lengths: samples add up to all of it."""
-    at, told = 0, []
+    at, told, values = 0, [], []
     for length, value in lengths:
-        told.append((at, at + length, value))
+        told.append((at, at + length))
+        values.append(float(value))
         at += length
-    assert Grid(us(0), us(at + STEP_S)).growth(rows(*told), "m").sum() == pytest.approx(sum(v for _, _, v in told))
+    assert placed(Grid(us(0), us(at + STEP_S)), *told).growth(np.array(values)).sum() == pytest.approx(sum(values))
 
 
 def test_nfsv3_without_a_look_inside_is_told_by_its_bytes(tmp_path):
@@ -62,6 +87,34 @@ def test_nfsv3_without_a_look_inside_is_told_by_its_bytes(tmp_path):
     rates = dict(zip(CLASSES, found.members.activity[0].mean(axis=1).tolist(), strict=True))
     assert rates == pytest.approx({**dict.fromkeys(CLASSES, 0), "read_mb": 0.1, "reads": 5})
     assert found.disks.busy.tolist() == [pytest.approx([0.5] * 9)]
+
+
+def test_what_a_server_took_of_threads_and_disks_and_what_the_machine_did_itself(tmp_path):
+    """Of each server, and of all jobs together; where nobody counts it, it is not known."""
+    text = """
+        disks disk=d device=sda ms_io 0+5000x9
+        nfsd server=a read_bytes 0+1000000x9
+        nfsd server=b read_bytes 0+1000000x9
+    """
+    series.write(text, tmp_path / "without")
+    found = scene(Warehouse(tmp_path / "without").by_node()[0], us(0), us(90))
+    assert found.members.thread_s is found.members.physical_mb is found.local_mb is None
+    series.write(
+        text
+        + """
+        inside server=b read_us 0+5000000x9
+        threads server=b disk_read_bytes 0+20000000x9
+        local job=backup disk_read_bytes 0+30000000x9
+        local job=zfs%20recv taken_bytes 0+40000000x9
+        """,
+        tmp_path / "with",
+    )
+    found = scene(Warehouse(tmp_path / "with").by_node()[0], us(0), us(90))
+    assert found.members.names == ("a", "b")
+    assert found.members.thread_s.mean(axis=1).tolist() == pytest.approx([0, 0.5])
+    assert found.members.physical_mb.mean(axis=1).tolist() == pytest.approx([0, 2])
+    assert found.local_mb.mean() == pytest.approx(3)
+    assert found.local_written_mb.mean() == pytest.approx(4)
 
 
 def test_a_node_without_disks_has_no_scene(tmp_path):
@@ -81,7 +134,7 @@ def demo(tmp_path_factory):
 
 
 #: When each who saturated the disk did so, in samples (tests/fixtures/recordings/demo/GROUND_TRUTH.md).
-TRUTH = {"server:102": Episode(7, 18), "server:103": Episode(39, 50), "server:105": Episode(53, 62)}
+TRUTH = {"102": Episode(7, 18), "103": Episode(39, 50), "105": Episode(53, 62)}
 
 
 def test_the_disk_is_saturated_when_somebody_did_so(demo):
