@@ -7,7 +7,7 @@ and it is not `known`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -58,8 +58,9 @@ def scans(warehouse: Warehouse, lo: int, hi: int) -> pa.Table:
     A row is what all disks of the pool read for it between two looks. Nothing is known of them yet.
     """
     del warehouse, lo, hi
-    number = pa.int64()
-    return pa.schema({"t0_us": number, "t1_us": number, "pool": pa.string(), "bytes": number}).empty_table()
+    fields: list[pa.Field[Any]] = [pa.field("t0_us", pa.int64()), pa.field("t1_us", pa.int64())]
+    fields += [pa.field("pool", pa.string()), pa.field("bytes", pa.int64())]
+    return pa.schema(fields).empty_table()
 
 
 def _unknown(name: str, disks: tuple[str, ...], servers: tuple[str, ...]) -> Pool:
