@@ -7,7 +7,7 @@ near the average by their priors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +56,16 @@ class Costs:
     background: Floats  #: CHANNELS: disk time of normal hours that nobody's requests explain
     jitter: Floats  #: CHANNELS: error of one sample, of the disk time around it, for writes come in bursts
     chronic: bool  #: hardly any sample is normal
+
+    def of(self, known: tuple[str, ...], members: tuple[str, ...]) -> Costs:
+        """The same for other members than those it is `known` of; of who is new nothing is normal yet."""
+        places = {name: at for at, name in enumerate(known)}
+        at = np.array([places.get(name, len(known)) for name in members], np.int64)
+
+        def taken(rows: Floats, otherwise: float) -> Floats:
+            return np.concatenate([rows, np.full((1, *rows.shape[1:]), otherwise)])[at]
+
+        return replace(self, factors=taken(self.factors, 1), usual=taken(self.usual, 0), normal=taken(self.normal, 0))
 
     @property
     def own(self) -> Floats:

@@ -12,9 +12,14 @@ from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.saturation import saturated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nasacct.reports.attribution.columns import Window
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.episodes import Episode
+    from nasacct.reports.attribution.fit import Fitted
+    from nasacct.reports.attribution.hardware import Slow
     from nasacct.reports.attribution.scene import Scene
     from nasacct.reports.attribution.verdict import Verdict
 
@@ -25,6 +30,21 @@ class Model:
 
     device: Device
     costs: Costs
+    members: tuple[str, ...]  #: whom the costs are of
+
+    def of(self, members: tuple[str, ...]) -> Model:
+        """The same model for a scene with these members."""
+        return self if members == self.members else Model(self.device, self.costs.of(self.members, members), members)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """The verdict on an episode, and what it was fitted with."""
+
+    verdict: Verdict
+    fitted: Fitted
+    window: Window
+    slow: Slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +75,32 @@ def learned(scene: Scene, found: list[Episode]) -> Model:
     """What a scene tells of costs, outside the episodes that were found."""
     costing = device.learned(scene)
     work = device.work(scene, costing)
-    return Model(costing, costs.learned(scene, costing, work, episodes.quiet(found, scene.present)))
+    found_costs = costs.learned(scene, costing, work, episodes.quiet(found, scene.present))
+    return Model(costing, found_costs, scene.members.names)
 
 
 def judged(scene: Scene, episode: Episode, found: list[Episode], model: Model) -> Verdict:
     """The verdict on one of the episodes that were found."""
+    return looked_at(scene, episode, found, model).verdict
+
+
+def looked_at(
+    scene: Scene, episode: Episode, found: list[Episode], model: Model, whose: Mapping[str, str] | None = None
+) -> Judged:
+    """The verdict on an episode, whether it was found or somebody named it, and all it rests on.
+
+    Members of the scene that are one's, by `whose`, are told as one, by that name.
+    """
+    model = model.of(scene.members.names)
     others = np.zeros(len(scene), bool)
     for each in found:
         if each != episode:
             others[each.first : each.end] = True
     inside = np.zeros(len(scene), bool)
     inside[episode.first : episode.end] = True
-    seen = fit.window(scene, episode, others, model.costs, model.device)
+    seen = fit.window(scene, episode, others & ~inside, model.costs, model.device)
     fitted = fit.fitted(seen, model.costs, model.device, seed=scene.moment(episode.first))
     slow = hardware.slow(scene, model.device, inside)
-    return verdict.given(fitted, model.costs, slow, scene.members.names, local_seen=scene.local_mb is not None)
+    names = tuple((whose or {}).get(name, name) for name in scene.members.names)
+    said = verdict.given(fitted, model.costs, slow, names, local_seen=scene.local_mb is not None)
+    return Judged(said, fitted, seen, slow)

@@ -38,6 +38,7 @@ class Fitted(NamedTuple):
     unexplained: float  #: the part of local work's share that no column explains
     work: float  #: mean measured disk time inside
     error: float  #: root mean square of the fit's errors inside, of a disk
+    parts: Floats  #: entities x CHANNELS: mean disk time inside that columns explain
 
 
 def window(scene: Scene, episode: Episode, others: Flags, costs: Costs, model: Device) -> Window:
@@ -78,13 +79,15 @@ def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
         for draw, which in enumerate(np.searchsorted(upto, (np.arange(DRAWS) + 0.5) / DRAWS).clip(0, len(held) - 1))
     ]
     draws, missing = zip(*(_shares(each * inside, cols.whose, measured) for each in found), strict=True)
-    course = np.einsum("k,kct->ct", np.mean(found, axis=0), cols.course)
-    error = (seen.work - course).sum(axis=0)[seen.inside]
+    mean = np.mean(found, axis=0)
+    error = (seen.work - np.einsum("k,kct->ct", mean, cols.course)).sum(axis=0)[seen.inside]
+    parts = np.einsum("k,kct,ke->ec", mean, cols.course[..., seen.inside], cols.whose) / int(seen.inside.sum())
     return Fitted(
         np.stack(draws),
         float(np.mean(missing)),
         measured / int(seen.inside.sum()),
         float(np.sqrt(np.mean(error**2))),
+        parts,
     )
 
 

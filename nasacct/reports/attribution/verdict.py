@@ -67,13 +67,18 @@ class Verdict:
 
 
 def given(fit: Fitted, costs: Costs, slow: Slow, names: tuple[str, ...], *, local_seen: bool) -> Verdict:
-    """The verdict on a fitted episode."""
+    """The verdict on a fitted episode; members of the same name are one."""
     kept = 1 - slow.share
-    shares = np.column_stack([fit.draws * kept, np.full(len(fit.draws), slow.share)])
-    normal = np.append(costs.normal, [0.0 if costs.chronic else costs.background.sum(), 0.0])
+    who = list(dict.fromkeys(names))
+    whose = np.zeros((len(names), len(who)))
+    whose[np.arange(len(names)), [who.index(name) for name in names]] = 1
+    shares = np.column_stack(
+        [fit.draws[:, :-1] @ whose * kept, fit.draws[:, -1] * kept, np.full(len(fit.draws), slow.share)]
+    )
+    normal = np.concatenate([costs.normal @ whose, [0.0 if costs.chronic else costs.background.sum(), 0.0]])
     blame = _blame(shares, normal * kept / max(fit.work, 1e-9))
-    kinds = ["member"] * len(names) + ["local", "hardware"]
-    called = [*names, "", slow.disk or ""]
+    kinds = ["member"] * len(who) + ["local", "hardware"]
+    called = [*who, "", slow.disk or ""]
     entities = [
         _entity(kind, name, shares[:, at], blame[:, at])
         for at, (kind, name) in enumerate(zip(kinds, called, strict=True))

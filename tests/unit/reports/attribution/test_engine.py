@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from pools import Pool
 
+from nasacct.reports.attribution import engine, episodes
 from nasacct.reports.attribution.engine import attributed
+from nasacct.reports.attribution.saturation import saturated
 from nasacct.reports.attribution.scene import Members
 
 FIRST, END = 400, 460
@@ -177,3 +179,36 @@ def test_a_pool_nobody_uses_and_no_samples_at_all():
     assert [each.kind for each in answer.verdict.culprits] == ["local"]
     assert attributed(Pool(samples=0).scene()) == []
     assert attributed(Pool().scene()) == []
+
+
+def test_a_model_is_that_of_whoever_is_there():
+    """In whatever order; of who is new nothing is normal, and a call costs what it costs others."""
+    pool = Pool()
+    pool.read("one", FIRST, END, calls=330, miss=1)
+    scene = pool.scene()
+    found = episodes.found(saturated(scene), scene.present)
+    model = engine.learned(scene, found)
+    names = scene.members.names
+    assert model.of(names) is model
+    other = model.of((*reversed(names), "new"))
+    assert other.costs.normal.tolist() == [*reversed(model.costs.normal.tolist()), 0]
+    assert other.costs.own[-1].tolist() == model.costs.shared.tolist()
+    turned = replace(scene, members=Members(names[::-1], scene.members.activity[::-1]))
+    known, again = (engine.judged(each, found[0], found, model) for each in (scene, turned))
+    shares = [{each.name: each.share for each in one.entities} for one in (known, again)]
+    assert shares[0] == pytest.approx(shares[1], abs=0.05)
+
+
+def test_a_named_window_is_judged_beside_an_episode_that_lies_in_it():
+    """The minutes that somebody asks for count, whatever else was found."""
+    pool = Pool()
+    pool.read("one", FIRST, END, calls=330, miss=1)
+    scene = pool.scene()
+    found = episodes.found(saturated(scene), scene.present)
+    named = episodes.Episode(FIRST - 6, END)
+    judged = engine.looked_at(scene, named, found, engine.learned(scene, found), {"one": "member:7"})
+    assert [each.name for each in judged.verdict.culprits] == ["member:7"]
+    assert judged.window.inside.sum() == END - FIRST + 6
+    parts = judged.fitted.parts.sum(axis=1)
+    assert scene.members.names[int(parts.argmax())] == "one"
+    assert 0.8 * judged.fitted.work < parts.sum() < 1.05 * judged.fitted.work

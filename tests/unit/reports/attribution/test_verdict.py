@@ -11,14 +11,14 @@ from nasacct.reports.attribution.hardware import Slow
 NAMES = ("one", "two")
 
 
-def said(*shares, unexplained=0.0, normal=(0.1, 0.1), slow=0.0, local_seen=False, chronic=False):
+def said(*shares, unexplained=0.0, normal=(0.1, 0.1), slow=0.0, local_seen=False, chronic=False, names=NAMES):
     """The verdict where draws of shares (one, two, local) differ by a hundredth."""
     noise = np.random.default_rng(1).normal(0, 0.01, (80, len(shares)))
     draws = np.clip(np.array(shares) + noise, 0, 1)
     fit = SimpleNamespace(draws=draws / draws.sum(axis=1, keepdims=True), unexplained=unexplained, work=1.0, error=0.0)
     costs = SimpleNamespace(normal=np.array(normal), background=np.full(4, 0.01), chronic=chronic)
     disk = Slow("disk1" if slow else None, slow)
-    return verdict.given(fit, costs, disk, NAMES, local_seen=local_seen)
+    return verdict.given(fit, costs, disk, names, local_seen=local_seen)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,18 @@ def test_who_caused_an_episode(shares, others, expected, culprits):
     found = said(*shares, **others)
     assert found.verdict == expected
     assert sorted(each.name for each in found.culprits) == culprits
+
+
+def test_servers_of_one_member_are_one():
+    """Together they may have caused what neither did."""
+    apart = said(0.18, 0.17, 0.35, 0.3, normal=(0.0, 0.0, 0.0), names=("one", "two", "three"), local_seen=True)
+    assert not [each for each in apart.culprits if each.name in {"one", "two"}]
+    found = said(0.18, 0.17, 0.35, 0.3, normal=(0.0, 0.0, 0.0), names=("who", "who", "three"), local_seen=True)
+    who = next(each for each in found.entities if each.name == "who")
+    assert who.culprit
+    assert who.share == pytest.approx(sum(each.share for each in apart.entities if each.name in {"one", "two"}))
+    assert who.blame == pytest.approx(sum(each.blame for each in apart.entities if each.name in {"one", "two"}))
+    assert [each.name for each in found.entities if each.kind == "member"] == ["three", "who"]
 
 
 def test_who_uses_much_as_always_is_no_culprit_but_the_shark():
