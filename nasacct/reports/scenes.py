@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
 from nasacct.reports.grid import STEP_US, Grid, Placed
+from nasacct.reports.layout import scans
 from nasacct.reports.questions import question
 from nasacct.store.warehouse import Question
 from nasacct.times import of_us
@@ -20,10 +22,9 @@ from nasacct.times import of_us
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
-
     from nasacct.reports.attribution.scene import Flags, Floats
     from nasacct.reports.grid import Integers
+    from nasacct.reports.layout import Pool
     from nasacct.store.warehouse import Warehouse
 
 #: What is asked, of which views.
@@ -55,38 +56,48 @@ class Rows:
         return self._placed.covered()
 
 
-def scene(warehouse: Warehouse, lo: int, hi: int) -> Scene | None:
-    """The scene of a warehouse's node from `lo` to `hi` (µs of UTC); None where nothing was read of its disks."""
+def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> Scene | None:
+    """The scene of a pool of a warehouse's node from `lo` to `hi` (µs of UTC).
+
+    Without a pool, or where nobody knows what it is made of, all disks and servers of the node are it. None where
+    nothing was read of its disks.
+    """
     grid, span = Grid(lo, hi), {"lo": lo, "hi": hi}
     asked = [Question(question(name), span, views, of_rows=True) for name, views in ASKED.items()]
-    machine, servers, local = warehouse.answers(asked, of_us(lo), of_us(hi))
+    if pool is not None and pool.guid is not None:
+        asked.append(Question(question("scene_pools"), span | {"pool": pool.guid}, ("pools",), of_rows=True))
+    machine, servers, local, *syncs = warehouse.answers(asked, of_us(lo), of_us(hi))
     if not len(grid) or not machine.num_rows:
         return None
     of_node = pc.is_null(machine.column("disk"))
     # a disk that was taken out and put in again is one
-    disks = Rows(
-        machine.filter(pc.invert(of_node)).sort_by([("device", "ascending"), ("t0_us", "ascending")]), ["device"], grid
-    )
+    of_disks = machine.filter(pc.invert(of_node)).sort_by([("device", "ascending"), ("t0_us", "ascending")])
+    if pool is not None and pool.known:
+        of_disks, servers = _among(of_disks, "device", pool.disks), _among(servers, "server", pool.servers)
+    disks = Rows(of_disks, ["device"], grid)
     active: Flags = disks.growth("ms_io").any(axis=1).reshape(-1)
     if not active.any():
         return None
     node = Rows(machine.filter(of_node), [], grid)
     some, full = (np.minimum(node.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
-    read_mb, written_mb = _local(local, grid)
+    transactional = pool is not None and pool.transactional
     return Scene(
-        pool=str(warehouse.node),
-        rotational=True,
-        transactional=False,
+        pool=str(warehouse.node) if pool is None else pool.name,
+        rotational=pool is None or pool.rotational is not False,
+        transactional=transactional,
         start=grid.start_us // 1_000_000,
         present=disks.covered()[active].any(axis=0).reshape(-1),
         disks=_disks(disks, active),
-        members=_members(servers, grid),
+        members=_members(servers, grid, paged=not transactional),
         some=some,
         full=full,
-        sync_s=np.zeros(len(grid)),
-        local_mb=read_mb,
-        local_written_mb=written_mb,
+        sync_s=_syncs(syncs, grid),
+        **_local(local, None if pool is None else scans(warehouse, lo, hi), pool, grid),
     )
+
+
+def _among(table: pa.Table, name: str, values: Sequence[str]) -> pa.Table:
+    return table.filter(pc.is_in(table.column(name), pa.array(values, pa.string()))) if table.num_rows else table
 
 
 def _subjects(table: pa.Table, keys: Sequence[str]) -> tuple[list[tuple[Any, ...]], Integers]:
@@ -122,17 +133,37 @@ def _disks(rows: Rows, active: Flags) -> Disks:
     )
 
 
-def _local(table: pa.Table, grid: Grid) -> tuple[Floats | None, Floats | None]:
-    """MB a second that the machine itself read and wrote; None where nobody counts it."""
-    if not table.num_rows:
-        return None, None
-    rows = Rows(table, ["job"], grid)
-    read, written = (rows.growth(f"{what}_bytes").sum(axis=0) / 1e6 / STEP_S for what in ("read", "written"))
-    return read, written
+def _local(jobs: pa.Table, scanned: pa.Table | None, pool: Pool | None, grid: Grid) -> dict[str, Floats | None]:
+    """MB a second that the machine itself read and wrote, scrubs among it; None where nobody counts it."""
+    read = written = None
+    if jobs.num_rows:
+        rows = Rows(jobs, ["job"], grid)
+        read, written = (rows.growth(f"{what}_bytes").sum(axis=0) / 1e6 / STEP_S for what in ("read", "written"))
+    if scanned is not None and pool is not None:
+        of_pool = _among(scanned, "pool", [pool.name])
+        if of_pool.num_rows:
+            scans_mb = Rows(of_pool.sort_by("t0_us"), ["pool"], grid).growth("bytes").sum(axis=0) / 1e6 / STEP_S
+            read = scans_mb if read is None else read + scans_mb
+    return {"local_mb": read, "local_written_mb": written}
 
 
-def _members(table: pa.Table, grid: Grid) -> Members:
-    """Each server as one that uses the pool."""
+def _syncs(tables: Sequence[pa.Table], grid: Grid) -> Floats:
+    """Seconds of the longest sync of a transaction group that ended in each sample, at most; 0 where none did."""
+    longest = np.zeros(len(grid))
+    for table in tables:
+        for row in table.to_pylist():
+            first, end = (int(row[name] - grid.start_us) for name in ("t0_us", "t1_us"))
+            samples = slice(max(first // STEP_US, 0), max(-(-end // STEP_US), 0))
+            longest[samples] = np.maximum(longest[samples], (row["longest_sync_us"] or 0) / 1e6)
+    return longest
+
+
+def _members(table: pa.Table, grid: Grid, *, paged: bool) -> Members:
+    """Each server as one that uses the pool.
+
+    What disks read for its threads is known only of file systems that use the page cache (`paged`): of ZFS's reads they
+    are not told.
+    """
     if not table.num_rows:
         return Members((), np.zeros((0, len(CLASSES), len(grid))))
     rows = Rows(table, ["server", "source"], grid)
@@ -166,5 +197,5 @@ def _members(table: pa.Table, grid: Grid) -> Members:
         tuple(names),
         activity,
         put("thread_us", ("inside",)) / STEP_US if known[0] else None,
-        put("physical_bytes", ("threads",)) / 1e6 / STEP_S if known[1] else None,
+        put("physical_bytes", ("threads",)) / 1e6 / STEP_S if known[1] and paged else None,
     )

@@ -45,6 +45,7 @@ TOP_VIEWS = {
     "scene_disks": ["disks", "node"],
     "scene_servers": ["nfsd", "ops", "inside", "threads"],
     "scene_local": ["local"],
+    "scene_pools": ["pools"],
     "space": ["space"],
     "space_days": ["space_1d"],
 }
@@ -86,7 +87,7 @@ def ask(name, warehouse, params):
     until = until or warehouse.newest(TOP_VIEWS[name])
     since = until - timedelta(seconds=params["window_s"])
     span = {"since": since, "until": until, "lo": us(since), "hi": us(until), "slack_us": 10_000_000}
-    span |= {"server": params["server"]} if "server" in params else {}
+    span |= {name: params[name] for name in ("server", "pool") if name in params}
     return warehouse.query(question(name), span, views=TOP_VIEWS[name], since=since, until=until)
 
 

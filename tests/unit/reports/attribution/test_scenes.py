@@ -1,5 +1,6 @@
 """Scenes of the store: what a sample has of usage, and who saturated the disks of a recording whose truth is known."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.saturation import saturated
 from nasacct.reports.attribution.scene import CLASSES, STEP_S
 from nasacct.reports.grid import Grid, Placed
+from nasacct.reports.layout import Pool
 from nasacct.reports.scenes import scene
 from nasacct.store.warehouse import Warehouse
 
@@ -115,6 +117,41 @@ def test_what_a_server_took_of_threads_and_disks_and_what_the_machine_did_itself
     assert found.members.physical_mb.mean(axis=1).tolist() == pytest.approx([0, 2])
     assert found.local_mb.mean() == pytest.approx(3)
     assert found.local_written_mb.mean() == pytest.approx(4)
+
+
+def test_a_pool_has_its_own_disks_and_servers(tmp_path):
+    """And what ZFS tells of it; that disks read nothing for nfsd's threads says nothing there."""
+    series.write(
+        """
+        disks disk=d device=sda ms_io 0+5000x9
+        disks disk=e device=sdb ms_io 0+1000x9
+        nfsd server=a read_bytes 0+1000000x9
+        nfsd server=b read_bytes 0+1000000x9
+        threads server=b disk_read_bytes 0+20000000x9
+        pools pool=7 longest_sync_us 0 0 0 6000000 0+0x5
+        pools pool=8 longest_sync_us 0+9000000x9
+        """,
+        tmp_path,
+    )
+    pool = Pool(
+        name="tank",
+        kind="zfs",
+        disks=("sdb",),
+        rotational=False,
+        transactional=True,
+        txg_timeout_s=15,
+        servers=("b",),
+        known=True,
+        guid="7",
+    )
+    warehouse = Warehouse(tmp_path).by_node()[0]
+    found = scene(warehouse, us(0), us(90), pool)
+    assert (found.pool, found.disks.names, found.members.names) == ("tank", ("sdb",), ("b",))
+    assert (found.rotational, found.transactional) == (False, True)
+    assert found.sync_s.tolist() == [0, 0, 6, 0, 0, 0, 0, 0, 0]
+    assert found.members.physical_mb is None
+    unknown = scene(warehouse, us(0), us(90), dataclasses.replace(pool, known=False))
+    assert (unknown.disks.names, unknown.members.names) == (("sda", "sdb"), ("a", "b"))
 
 
 def test_a_node_without_disks_has_no_scene(tmp_path):
