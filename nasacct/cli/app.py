@@ -25,6 +25,8 @@ COMMANDS = (
         "top",
         "inflight",
         "space",
+        "note",
+        "verdict",
         "inventory",
         "member",
     ),

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from copying import AT_ONCE, DAYS, KEPT, NFSD, START, Source, asked, files, summed
 
 from nasacct.errors import NO_INPUT, NasacctError
 from nasacct.reports.usage_rows import usage
-from nasacct.store import addresses, inventory, journal
+from nasacct.store import addresses, inventory, journal, judgements, notes
 from nasacct.store.check.whole import check
 from nasacct.store.copies import copied
 from nasacct.store.expiry import Rules
@@ -231,3 +231,40 @@ def test_a_copy_keeps_what_it_knows_of_an_inventory_that_is_damaged(tmp_path, pu
     assert members(copy) == {"1001", None}
     pull.round()
     assert inventory.read(copy).version == told.version
+
+
+def test_a_copy_learns_what_was_noted_and_judged(tmp_path, pulled, caplog):
+    """At each of its sources, beside what was told to itself; damage is told, and what was learned stays."""
+    first, second = Source(tmp_path / "a").run(20), Source(tmp_path / "b", "nas2").run(31)
+    now, copy = datetime.now(UTC), tmp_path / "copy"
+    one, other = (notes.tell(s.root, n, (now, now), [n], now) for s, n in ((first, "nas1"), (second, "nas2")))
+    judgements.judge(first.root, "tank@1", "confirmed", now)
+    pulls = [pulled(first), pulled(second)]
+    for pull in pulls:
+        pull.round()
+    assert {note.id for note in notes.read(copy)} == {one.id, other.id}
+    here = notes.tell(copy, "here", (now, now), ["nas1"], now)
+    notes.remove(first.root, one.id, now)
+    notes.erase(second.root, other.id, now)
+    judgements.judge(first.root, "tank@1", "rejected", now)
+    for pull in pulls * 2:
+        pull.round()
+    assert {note.id: (note.text, note.removed is None) for note in notes.read(copy)} == {
+        one.id: ("nas1", False),
+        other.id: (None, True),
+        here.id: ("here", True),
+    }
+    assert [j.judgement for j in judgements.read(copy)] == ["confirmed", "rejected"]
+    assert not check(copy).findings
+    path = first.root / notes.CHRONICLE.file
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    pulls[0].round()
+    assert f"notes.jsonl of {first.root} is damaged" in caplog.text
+    path.write_bytes(whole)
+    late = notes.tell(first.root, "late", (now, now), ["nas1"], now)
+    with hold(copy / notes.CHRONICLE.lock, "taken", "wait"):
+        pulls[0].round()
+    assert late.id not in {note.id for note in notes.read(copy)}
+    pulls[0].round()
+    assert {note.id for note in notes.read(copy)} == {one.id, other.id, here.id, late.id}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr
 
+from nasacct.reports.sureness import NAMED
+
 if TYPE_CHECKING:
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.fit import Fitted
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 #: From this share of the increase on somebody caused an episode; how far blame may be off beside what draws tell.
 GUILTY, _BLAME_ERROR = 0.20, 0.05
-#: Culprits are named from this confidence on; "caused by" and not only "probably" from the other.
-NAMED, SURE = 0.5, 0.8
 #: An interval is so many times the draws' own and these errors wide.
 _WIDER, _SHARE_ERROR, _SHARE_ERROR_OF = 2.2, 0.01, 0.05
 _WHO = 0.5

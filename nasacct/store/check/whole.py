@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import NasacctError
-from nasacct.store import addresses, forgotten, inventory, journal, strikes
+from nasacct.store import addresses, forgotten, inventory, journal, judgements, notes, strikes
 from nasacct.store import root as store_root
 from nasacct.store.check.journals import journal_findings
 from nasacct.store.check.rollups import rollup_findings
@@ -38,7 +38,10 @@ _OURS = frozenset(
 #: How often a comparison is begun anew because a keeper replaces what it reads.
 _AGAIN = 10
 #: What a store has besides its trees.
-_ROOTS = frozenset({"store.json", "sealed", FILE, "cuts.lock", inventory.FILE, "inventory.lock", forgotten.FILE, STAGE})
+_ROOTS = frozenset(
+    {"store.json", "sealed", FILE, "cuts.lock", inventory.FILE, "inventory.lock", forgotten.FILE, STAGE}
+    | {name for each in (notes.CHRONICLE, judgements.CHRONICLE) for name in (each.file, each.lock)}
+)
 #: What a copy has besides.
 _COPYS = frozenset({"pull.lock", MARK, GONE})
 
@@ -70,10 +73,12 @@ def check(root: Path) -> Report:
     for path in sorted(root.iterdir()):
         if not path.name.startswith("node=") and path.name not in _ROOTS:
             report.add([_stray(path)])
-    try:
-        inventory.read(root)
-    except NasacctError as error:
-        report.add([Finding("damaged", root / inventory.FILE, f"says nothing: {error.sentence}")])
+    told = {inventory.FILE: inventory.read, **{e.file: e.read for e in (notes.CHRONICLE, judgements.CHRONICLE)}}
+    for name, read in told.items():
+        try:
+            read(root)
+        except NasacctError as error:
+            report.add([Finding("damaged", root / name, f"says nothing: {error.sentence}")])
     try:
         report.add(verify(root))
         months = seals(root)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nasacct.config.tables import NODE_NAME
 from nasacct.errors import IO, NO_INPUT, PERMISSION, UNAVAILABLE, USAGE, NasacctError
-from nasacct.store import addresses, inventory
+from nasacct.store import addresses, inventory, judgements, notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -36,6 +36,7 @@ _FOLDERS = rf"journal|(?:usage|readings|cuts)/{_WORD}|rollup/{_WORD}/{_WORD}|qua
 _FILE = re.compile(rf"node=({NODE_NAME})/({_FOLDERS})/({_WORD})")
 _BOOK = re.compile(rf"node=({NODE_NAME})/{re.escape(addresses.FILE)}")
 STORE = "store.json"
+CHRONICLES = (notes.CHRONICLE.file, judgements.CHRONICLE.file)
 #: As for rsync and scp: a colon before the first slash ends a host's name.
 _SOURCE = re.compile(r"(?:[^@/:]+@)?(?:\[([^]/]+)\]|([^@/:\[\]]+)):(?!:).+")
 
@@ -111,13 +112,15 @@ def store_file(path: str) -> StoreFile | None:
 class Listing:
     """The files of a store with their sizes; `stamp` changes when store.json does, None without a store.
 
-    `books` are such stamps of the nodes' address books, `inventory` that of the inventory, None without one.
+    `books` are such stamps of the nodes' address books, `inventory` that of the inventory, None without one,
+    `chronicles` those of the chronicles by their names.
     """
 
     files: dict[StoreFile, int] = field(default_factory=dict)
     stamp: str | None = None
     books: dict[str, str] = field(default_factory=dict)
     inventory: str | None = None
+    chronicles: dict[str, str] = field(default_factory=dict)
 
 
 def listed_here(root: Path) -> Listing:
@@ -152,7 +155,7 @@ class Remote:
 
     def listing(self) -> Listing:
         """What is there now."""
-        roots = [f"--include=/{name}" for name in ("node=*", STORE, inventory.FILE)]
+        roots = [f"--include=/{name}" for name in ("node=*", STORE, inventory.FILE, *CHRONICLES)]
         hidden = ("--exclude=.*", "--exclude=*.lock", *roots, "--exclude=/*")
         found = Listing()
         for line in self._run(["--list-only", "--recursive", "--no-human-readable", *hidden, self._base]).splitlines():
@@ -163,6 +166,8 @@ class Remote:
                 found.stamp = f"{match[1]} {match[2]}"
             elif match[3] == inventory.FILE:
                 found.inventory = f"{match[1]} {match[2]}"
+            elif match[3] in CHRONICLES:
+                found.chronicles[match[3]] = f"{match[1]} {match[2]}"
             elif (book := _BOOK.fullmatch(match[3])) is not None:
                 found.books[book[1]] = f"{match[1]} {match[2]}"
             elif (here := store_file(match[3])) is not None:

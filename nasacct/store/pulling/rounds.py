@@ -10,8 +10,8 @@ A round lists the source, fetches what is new, lets it in, and then looks after 
 - The journal grows in place, the older file to its end before the next one is begun. It must not go on behind a gap:
   usage would bridge it and count again what segments hold. So unless the last round is younger than half the time
   for which the source keeps what was replaced, segments come first, and the journal only if they took no longer.
-- Nothing is deleted because the source lacks it (see `departed.py`). Address books and inventory come last (`books.py`,
-  `inventories.py`).
+- Nothing is deleted because the source lacks it (see `departed.py`). Address books, inventory and chronicles come last
+  (`books.py`, `inventories.py`, `chronicles.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from nasacct.store import root as store_root
 from nasacct.store.copies import MARK, Copied, copied
 from nasacct.store.expiry import GRACE_S
 from nasacct.store.pulling.books import Books
+from nasacct.store.pulling.chronicles import Chronicles
 from nasacct.store.pulling.departed import settle
 from nasacct.store.pulling.inventories import Inventories
 from nasacct.store.pulling.remote import STORE, Listing, Remote, StoreFile, listed_here
@@ -73,6 +74,7 @@ class Pull:
         self.files = self.bytes = 0
         self._stage = Stage(root, remote.source)
         self._books, self._inventories = Books(remote, root), Inventories(remote, root)
+        self._chronicles = Chronicles(remote, root)
         self._locks = ExitStack()
         self._stamp: str | None = None
         self._told: set[StoreFile] = set()
@@ -114,6 +116,7 @@ class Pull:
         self._journals(there, late, began, verify=True)
         self._books.bring(there, nodes)
         self._inventories.bring(there)
+        self._chronicles.bring(there)
         for node in nodes:
             mark = Copied(self.remote.source, at.replace(microsecond=0))
             store_root.write_atomically(Tree(self.root, node).folder / MARK, mark.encode())

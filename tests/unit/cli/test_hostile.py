@@ -6,9 +6,9 @@ Whoever names a server, a dataset, a VPS or themselves may mean to harm SQL, a p
 import csv
 import io
 import json
-import unicodedata
 
 import pytest
+from hostile import NAMES, invisible
 from journals import Recorder
 
 from nasacct.__main__ import main
@@ -16,28 +16,6 @@ from nasacct.plain import plain
 from nasacct.store import inventory
 from nasacct.store.inventory import EVER, Statement
 
-NAMES = [
-    "'; DROP TABLE nfsd; --",
-    "\"; SELECT * FROM read_csv('/etc/passwd') --",
-    "$server {0} {rows} %s %(x)s",
-    "<script>alert(1)</script>&amp;",
-    "=HYPERLINK(A1)",
-    "+1",
-    "-2+3",
-    "@SUM(A1)",
-    "\t=1",
-    "\r=1",
-    "a \"b\", 'c'; d\ne",
-    "[bold red]x[/bold red] [/]",
-    "\x1b[2J\x1b[31mred",
-    "\x9b2J\x07\x00",
-    "\u202egnp.exe",
-    "\u2066a\u2069\u200bb\ufeff",
-    "žluťoučký 日本 🐎",
-    "../../etc/passwd",
-    "a, b",
-    "null",
-]
 MOVED = ("received_bytes", "sent_bytes")
 
 
@@ -113,11 +91,6 @@ def run(store, monkeypatch, capsys, tmp_path):
         return out
 
     return run
-
-
-def invisible(text):
-    """The characters that a terminal acts upon or does not show, but for line ends."""
-    return {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c != "\n"}
 
 
 def texts(value):
