@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nasacct.reports.attribution.episodes import Episode
     from nasacct.reports.attribution.fit import Fitted
     from nasacct.reports.attribution.hardware import Slow
-    from nasacct.reports.attribution.scene import Scene
+    from nasacct.reports.attribution.scene import Flags, Scene
     from nasacct.reports.attribution.verdict import Verdict
 
 
@@ -71,8 +71,13 @@ def attributed(scene: Scene) -> list[Attributed]:
     return answers
 
 
-def learned(scene: Scene, found: list[Episode]) -> Model:
-    """What a scene tells of costs, outside the episodes that were found."""
+def learned(scene: Scene, found: list[Episode], noted: Flags | None = None) -> Model:
+    """What a scene tells of costs, outside the episodes that were found.
+
+    Samples in which something was `noted` (`reports/noted.py`) are evidence of nothing.
+    """
+    if noted is not None:
+        scene = replace(scene, present=scene.present & ~noted)
     costing = device.learned(scene)
     work = device.work(scene, costing)
     found_costs = costs.learned(scene, costing, work, episodes.quiet(found, scene.present))
