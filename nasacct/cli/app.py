@@ -23,6 +23,7 @@ COMMANDS = (
         "usage",
         "exports",
         "top",
+        "episodes",
         "inflight",
         "space",
         "note",

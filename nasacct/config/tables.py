@@ -196,6 +196,36 @@ class Vpsadmin(Table):
     )
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Episodes(Table):
+    """From where on disks do not keep up, and which of that is an episode."""
+
+    busy: Share = Field(default=0.95, description="a share of the time from 0 to 1")
+    busy_stalled: Share = Field(default=0.85, description="a share of the time from 0 to 1")
+    busy_others: Share = Field(default=0.92, description="a share of the time from 0 to 1")
+    behind: float = Field(default=1.3, description="a number from 1 to 100", ge=1, le=100)
+    full: Share = Field(default=0.40, description="a share of the time from 0 to 1")
+    sync_s: float = Field(default=5.5, description="a number of seconds from 0 to 3600", ge=0, le=3600)
+    wait_ratio: float = Field(default=2.0, description="a number from 1 to 1000", ge=1, le=1000)
+    queue_ratio: float = Field(default=4.0, description="a number from 1 to 1000", ge=1, le=1000)
+    some: Share = Field(default=0.50, description="a share of the time from 0 to 1")
+    enter: int = Field(default=3, description="a whole number from 1 to `of`", ge=1, le=60)
+    of: int = Field(default=4, description="a whole number from 1 to 60", ge=1, le=60)
+    leave: int = Field(default=6, description="a whole number from 1 to 60", ge=1, le=60)
+    merge_s: int = Field(default=60, description="a whole number of seconds from 0 to 3600", ge=0, le=3600)
+    least_s: int = Field(default=60, description="a whole number of seconds from 0 to 3600", ge=0, le=3600)
+    minor_s: int = Field(default=120, description="a whole number of seconds from 0 to 3600", ge=0, le=3600)
+    outage_s: int = Field(default=600, description="a whole number of seconds from 60 to 86400", ge=60, le=86_400)
+
+    @model_validator(mode="after")
+    def _can_begin(self) -> Episodes:
+        if self.enter > self.of:
+            raise ValueError("an episode cannot begin: enter is more than of")
+        return self
+
+
 class Store(Table):
     """How long what is kept, and the bounds that unknown bytes get."""
 
@@ -211,6 +241,7 @@ class Store(Table):
         default={"clients": 90, "datasets": 90, "exports": 90, "inflight": 90, "inside": 90, "space": 90},
         description="a table of streams and whole numbers of days, such as { health = 30 }",
     )
+    judged_days: int = Field(default=1100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     link_rate_bits: int = Field(
         default=10_000_000_000,
         description="the most bits per second one server's link can carry, such as 10_000_000_000",
@@ -264,6 +295,7 @@ class Config(Table):
     pools: Kstats = Field(default=Kstats(), description="a table")
     local: Local = Field(default=Local(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
+    episodes: Episodes = Field(default=Episodes(), description="a table")
     store: Store = Field(default=Store(), description="a table")
     privacy: Privacy = Field(default=Privacy(), description="a table")
 

@@ -66,7 +66,7 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
     asked = [Question(question(name), span, views, of_rows=True) for name, views in ASKED.items()]
     if pool is not None and pool.guid is not None:
         asked.append(Question(question("scene_pools"), span | {"pool": pool.guid}, ("pools",), of_rows=True))
-    machine, servers, local, *syncs = warehouse.answers(asked, of_us(lo), of_us(hi))
+    machine, servers, local, *found = warehouse.answers(asked, of_us(lo), of_us(hi))
     if not len(grid) or not machine.num_rows:
         return None
     of_node = pc.is_null(machine.column("disk"))
@@ -91,7 +91,7 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
         members=_members(servers, grid, paged=not transactional),
         some=some,
         full=full,
-        sync_s=_syncs(syncs, grid),
+        sync_s=syncs(found, grid),
         **_local(local, None if pool is None else scans(warehouse, lo, hi), pool, grid),
     )
 
@@ -147,7 +147,7 @@ def _local(jobs: pa.Table, scanned: pa.Table | None, pool: Pool | None, grid: Gr
     return {"local_mb": read, "local_written_mb": written}
 
 
-def _syncs(tables: Sequence[pa.Table], grid: Grid) -> Floats:
+def syncs(tables: Sequence[pa.Table], grid: Grid) -> Floats:
     """Seconds of the longest sync of a transaction group that ended in each sample, at most; 0 where none did."""
     longest = np.zeros(len(grid))
     for table in tables:

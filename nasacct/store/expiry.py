@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
-from nasacct.store import journal
+from nasacct.store import journal, judged
 from nasacct.store.compaction import DAY_S, rolled
 from nasacct.store.cuts import keep_around
 from nasacct.store.heads import expire_heads
@@ -51,7 +51,8 @@ class Rules:
 
     Readings that end after `sealed` (all before is sealed; seconds of UTC) stay until they are `most` days old.
     `grace_s` is how long what was replaced stays. `cuts` are the moments (µs of UTC) whose usage stays for ever.
-    `addresses_days` is how long the addresses of clients stay that were not seen since.
+    `addresses_days` is how long the addresses of clients stay that were not seen since, `judged_days` what is kept of
+    episodes.
     """
 
     days: Mapping[str, int]
@@ -61,6 +62,7 @@ class Rules:
     most: int = 100
     cuts: tuple[int, ...] = ()
     addresses_days: int = 36_500
+    judged_days: int = 36_500
 
     def days_of(self, relation: Relation) -> int:
         """How many days a relation's segments are kept."""
@@ -83,6 +85,7 @@ def clean(tree: Tree) -> None:
     temporary = (f".*{kind}.tmp" for kind in (".head", JOURNAL))
     for path in (*tree.folder.glob(".*.tmp"), *chain.from_iterable(map(tree.journal.glob, temporary))):
         path.unlink()
+    judged.clean(tree)
 
 
 def expire_replaced(tree: Tree, now_s: float, grace_s: float) -> int:
@@ -136,8 +139,8 @@ def _expire_journal(tree: Tree, now_s: float, grace_s: float) -> int:
 
 
 def expire_old(tree: Tree, newest_s: float, rules: Rules) -> int:
-    """Delete segments that end longer than their days before `newest_s`; gives back how many."""
-    gone = 0
+    """Delete what ends longer than its days before `newest_s`; gives back how many files."""
+    gone = judged.expire(tree, judged.day_of(max(newest_s - rules.judged_days * DAY_S, 0)))
     still = {p.name for p in journal.files(tree.journal)}
     unsealed = 0
     for relation in tree.relations():

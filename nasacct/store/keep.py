@@ -104,6 +104,7 @@ def rules(root: Path, config: Config) -> Rules:
         most=config.store.readings_days_most,
         cuts=known(root),
         addresses_days=config.privacy.addresses_days,
+        judged_days=config.store.judged_days,
     )
 
 

@@ -5,6 +5,7 @@
     ROOT/node=N/readings/STREAM/*.parquet       counters as they were read
     ROOT/node=N/rollup/STEP/STREAM/*.parquet    sums of usage over 5m, 1h, 1d
     ROOT/node=N/cuts/STREAM/*.parquet           usage around the moments at which something changed hands
+    ROOT/node=N/judged/POOL/                    what is kept of episodes; see `judged.py`
     ROOT/node=N/quarantine/                     what cannot be read
 
 Segments tell by their names and footers what they hold; see `segments.py`.

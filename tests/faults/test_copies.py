@@ -2,20 +2,21 @@
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from copying import AT_ONCE, DAYS, KEPT, NFSD, START, Source, asked, files, summed
 
 from nasacct.errors import NO_INPUT, NasacctError
 from nasacct.reports.usage_rows import usage
-from nasacct.store import addresses, inventory, journal, judgements, notes
+from nasacct.store import addresses, inventory, journal, judged, judgements, notes
 from nasacct.store.check.whole import check
 from nasacct.store.copies import copied
 from nasacct.store.expiry import Rules
 from nasacct.store.inventory import EVER, Statement
 from nasacct.store.pulling.stage import Stage
 from nasacct.store.root import hold
+from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 
 
@@ -268,3 +269,36 @@ def test_a_copy_learns_what_was_noted_and_judged(tmp_path, pulled, caplog):
     assert late.id not in {note.id for note in notes.read(copy)}
     pulls[0].round()
     assert {note.id for note in notes.read(copy)} == {one.id, other.id, here.id, late.id}
+
+
+def test_what_is_kept_of_episodes_is_copied(tmp_path, pulled):
+    """Whole, and once: what was judged anew replaces what was; what is old there stays until it is too old here."""
+    source = Source(tmp_path / "source").run(30).keep()
+    old, day = date(2026, 10, 1), date(2026, 10, 5)
+    first = judged.write_text(source.tree, "tank/a", "episodes", day, {"episodes": []})
+    judged.write_text(source.tree, "tank/a", "episodes", old, {"episodes": []})
+    judged.put_provisional(source.tree, "tank/a", {"from": 1})
+    pull = pulled(source)
+    pull.round()
+    copy = Tree(tmp_path / "copy", "nas1")
+    assert [(each.pool, each.day) for each in judged.listed(copy)] == [("tank/a", old), ("tank/a", day)]
+    assert judged.provisional(copy) == {}
+    assert check(copy.root).findings == []
+    again = judged.write_text(source.tree, "tank/a", "episodes", day, {"episodes": [], "again": 1})
+    first.path.unlink()
+    judged.expire(source.tree, day)
+    pull.round()
+    assert [each.day for each in judged.listed(copy)] == [old, day]
+    assert judged.listed(copy)[1].digest == again.digest
+    assert [path.name for path in (copy.folder / "gone").iterdir()] == [first.path.name]
+
+
+def test_what_is_damaged_of_episodes_is_not_copied(tmp_path, pulled):
+    """It is put aside, as a segment is."""
+    source = Source(tmp_path / "source").run(30).keep()
+    file = judged.write_text(source.tree, "tank", "episodes", date(2026, 10, 5), {"episodes": []})
+    file.path.write_text(file.path.read_text().replace("1", "2"))
+    pulled(source).round()
+    copy = Tree(tmp_path / "copy", "nas1")
+    assert judged.listed(copy) == []
+    assert (copy.quarantine / file.path.name).exists()

@@ -37,6 +37,7 @@ TOP_VIEWS = {
     "top_full": ["inflight"],
     "top_procedures": ["inside"],
     "costs": ["health"],
+    "facts": ["disks", "node"],
     "top_disks": ["disks"],
     "top_node": ["node"],
     "reconciled": ["nfsd", "links", "clients"],

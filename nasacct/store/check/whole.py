@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasacct.errors import NasacctError
-from nasacct.store import addresses, forgotten, inventory, journal, judgements, notes, strikes
+from nasacct.store import addresses, forgotten, inventory, journal, judged, judgements, notes, strikes
 from nasacct.store import root as store_root
 from nasacct.store.check.journals import journal_findings
 from nasacct.store.check.rollups import rollup_findings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: What belongs into a node's tree beside folders of segments.
 _OURS = frozenset(
-    {"journal", "readings", "usage", "rollup", "cuts", "quarantine"}
+    {"journal", "readings", "usage", "rollup", "cuts", "quarantine", judged.FOLDER}
     | {"collect.lock", "keep.lock", "keep.json", "address.key", addresses.FILE}
 )
 #: How often a comparison is begun anew because a keeper replaces what it reads.
@@ -100,7 +100,8 @@ def of_tree(tree: Tree, report: Report) -> None:
         found += shelved.findings
         report.files += shelved.files
         report.rows += shelved.rows
-    found += [*_strays(tree), *_book_findings(tree)]
+    found += [*_strays(tree), *_book_findings(tree), *judged.findings(tree)]
+    report.files += len(judged.listed(tree))
     bad = {f.path: "" for f in found if f.kind in {"damaged", "schema", "newer", "unreadable"}}
     compared = list(_compared(tree, bad))
     if any(f.kind == "missing" for f in compared) and _runs(tree, "keep"):

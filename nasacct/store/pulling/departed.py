@@ -15,7 +15,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nasacct.store import journal
+from nasacct.store import journal, judged
 from nasacct.store.compaction import DAY_S, rolled
 from nasacct.store.copies import GONE
 from nasacct.store.expiry import newest_day
@@ -26,6 +26,7 @@ from nasacct.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import date
     from pathlib import Path
 
     from nasacct.store.expiry import Rules
@@ -59,7 +60,7 @@ def settle(tree: Tree, here: Collection[StoreFile], there: Collection[StoreFile]
     held = {tree.root / f.path for f in there}
     settling = _Settling(tree, {tree.root / f.path for f in departed}, held, now_s - rules.grace_s)
     ages = {r.folder: r for r in tree.relations()}
-    for folder in sorted({f.folder for f in departed if f.kind != "journal"}):
+    for folder in sorted({f.folder for f in departed if f.kind not in {"journal", judged.FOLDER}}):
         relation = ages.get(tree.folder / folder)
         before, steps = 0.0, []
         if relation is not None:
@@ -68,6 +69,7 @@ def settle(tree: Tree, here: Collection[StoreFile], there: Collection[StoreFile]
             steps = [shelf(r.folder).journals for r in tree.rollups(relation.stream) if relation.kind == "usage"]
         settling.segments(tree.folder / folder, begins.get(folder), before, steps)
     settling.journals()
+    settling.episodes(newest_day(tree) - rules.judged_days * DAY_S)
     if not any(f.kind == "quarantine" and f.node == tree.node for f in (*here, *there)):
         # what hides something else goes after it
         for path in reversed(settling.lost):
@@ -110,6 +112,22 @@ class _Settling:
             sync_folder(where)
         hidden = [s for s in found.hidden if s.path in self.gone and s not in due]
         self.lost += [s.path for s in hidden if s.name in found.replaced and found.replaced[s.name][1] in lost]
+
+    def episodes(self, before: float) -> None:
+        """Delete what is kept of episodes `before`; find what the source lost, or judged anew."""
+        first: dict[tuple[str, str], date] = {}
+        for held in filter(None, map(judged.named, self.held)):
+            key = held.path.parent.name, held.kind
+            first[key] = min(held.day, first.get(key, held.day))
+        for path in self.gone:
+            file = judged.named(path) if path.parent.parent.name == judged.FOLDER else None
+            if file is None:
+                continue
+            begins = first.get((path.parent.name, file.kind))
+            if begins is not None and file.day >= begins:
+                self.lost.append(path)
+            elif judged.start_of(file.day) + DAY_S <= before:
+                path.unlink()
 
     def journals(self) -> None:
         """Delete what is replaced in every relation that there is, find what the source lost."""

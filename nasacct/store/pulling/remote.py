@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nasacct.config.tables import NODE_NAME
 from nasacct.errors import IO, NO_INPUT, PERMISSION, UNAVAILABLE, USAGE, NasacctError
-from nasacct.store import addresses, inventory, judgements, notes
+from nasacct.store import addresses, inventory, judged, judgements, notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -32,7 +32,7 @@ SILENT_S = 60
 _DONE = (0, 24)
 _LISTED = re.compile(r"-\S+ +(\d+) (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) (.*)")
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-_FOLDERS = rf"journal|(?:usage|readings|cuts)/{_WORD}|rollup/{_WORD}/{_WORD}|quarantine"
+_FOLDERS = rf"journal|(?:usage|readings|cuts|{judged.FOLDER})/{_WORD}|rollup/{_WORD}/{_WORD}|quarantine"
 _FILE = re.compile(rf"node=({NODE_NAME})/({_FOLDERS})/({_WORD})")
 _BOOK = re.compile(rf"node=({NODE_NAME})/{re.escape(addresses.FILE)}")
 STORE = "store.json"
@@ -94,7 +94,7 @@ class StoreFile:
 
     @property
     def kind(self) -> str:
-        """journal, usage, readings, cuts, rollup or quarantine."""
+        """journal, usage, readings, cuts, rollup, judged or quarantine."""
         return self.folder.partition("/")[0]
 
 
@@ -104,6 +104,8 @@ def store_file(path: str) -> StoreFile | None:
     if match is None:
         return None
     found = StoreFile(path, match[1], match[2], match[3])
+    if found.kind == judged.FOLDER:
+        return found if judged.named(Path(path)) else None
     wanted = {"journal": ".journal", "quarantine": ""}.get(found.kind, ".parquet")
     return found if found.name.endswith(wanted) else None
 

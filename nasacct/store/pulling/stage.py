@@ -6,6 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from nasacct.store import judged
 from nasacct.store.copies import STAGE
 from nasacct.store.segment_file import digest_of
 from nasacct.store.segments import SegmentError, footer, named
@@ -75,7 +76,13 @@ class Stage:
 
 
 def _check(path: Path, file: StoreFile) -> None:
-    """SegmentError when a fetched segment is not the one that was named."""
+    """SegmentError when a fetched file is not the one that was named."""
+    if file.kind == judged.FOLDER:
+        found = judged.named(path)
+        if found is None:
+            raise SegmentError(f"{path} is not what its name says")
+        judged.sound(found)
+        return
     segment = named(path)
     if segment is None or digest_of(path) != segment.digest:
         raise SegmentError(f"{path} is not what its name says")

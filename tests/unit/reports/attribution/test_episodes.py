@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasacct.reports.attribution import episodes
+from nasacct.reports.attribution.thresholds import Thresholds
+
+LIMITS = Thresholds()
 
 
 def spans(text):
@@ -43,7 +46,7 @@ def test_an_episode_during_which_nothing_was_read_for_long_is_truncated():
     first, second = episodes.found(samples == "#", samples != "?")
     assert first.truncated
     assert not second.truncated
-    assert first.minor
+    assert first.minor(LIMITS)
 
 
 def test_what_is_near_an_episode_is_not_quiet():
@@ -60,6 +63,6 @@ def test_episodes_are_in_order_apart_and_begin_and_end_saturated(text):
     found = spans(text)
     for first, end in found:
         assert text[first] == text[end - 1] == "#"
-        assert end - first >= episodes.LEAST_S // 10
+        assert end - first >= LIMITS.least_s // 10
     for (_, end), (first, _) in pairwise(found):
         assert first > end
