@@ -20,7 +20,7 @@ _LIMIT = 16 << 20
 
 
 class Kind(Enum):
-    """The kernel files that are understood."""
+    """The kernel files that are understood, and what `zpool status` prints."""
 
     nfsd = "nfsd"
     diskstats = "diskstats"
@@ -28,12 +28,18 @@ class Kind(Enum):
     export_stats = "export_stats"
     objset = "objset"
     txgs = "txgs"
+    mdstat = "mdstat"
+    zpool_status = "zpool_status"
     psi = "psi"
 
 
 def parse(
     kind: Annotated[
-        Kind, typer.Argument(metavar="KIND", help="nfsd, diskstats, net_dev, export_stats, objset, txgs or psi.")
+        Kind,
+        typer.Argument(
+            metavar="KIND",
+            help="nfsd, diskstats, net_dev, export_stats, objset, txgs, mdstat, zpool_status or psi.",
+        ),
     ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file, - for standard input.")],
     root: Root = None,

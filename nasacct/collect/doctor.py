@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nasacct.collect import (
     exports_finding,
     kstat_findings,
+    layout_findings,
     local_finding,
     samplable,
     semantics,
@@ -69,6 +70,7 @@ def examine(config: Config, machine: Machine) -> Iterator[Finding]:
     yield space_finding.look(config)
     yield from kstat_findings.look(config, machine, listing)
     yield local_finding.look(config, machine, listing)
+    yield from layout_findings.look(config, machine, listing)
     yield _disks(machine)
     yield from _files(machine)
     yield from _counters(nfsd.semantics, machine)

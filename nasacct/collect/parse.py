@@ -1,10 +1,10 @@
-"""How a kernel's counter file is understood, as an object for JSON: what `nasacct parse` shows."""
+"""How a counter file of the kernel, or what a program of ZFS prints, is understood, as JSON: `nasacct parse`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nasacct.collect import diskstats, export_stats, net_dev, nfsd_text, objset, pressure, txgs
+from nasacct.collect import diskstats, export_stats, mdstat, net_dev, nfsd_text, objset, pressure, txgs, zpool_status
 from nasacct.collect.lines import ParseError
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ _PARSERS: Mapping[str, Callable[[bytes], Any]] = {
     "export_stats": lambda data: export_stats.as_json(export_stats.parse(data)),
     "objset": lambda data: objset.as_json(objset.parse(data)),
     "txgs": lambda data: txgs.as_json(txgs.parse(data)),
+    "mdstat": lambda data: mdstat.as_json(mdstat.parse(data)),
+    "zpool_status": lambda data: zpool_status.as_json(zpool_status.parse(data)),
     "psi": lambda data: pressure.as_json(pressure.parse(data)),
 }
 

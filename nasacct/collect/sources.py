@@ -14,12 +14,15 @@ from nasacct.collect.diskstats import Disks
 from nasacct.collect.exports import Exports
 from nasacct.collect.inflight import InFlight
 from nasacct.collect.inside import BY_PROCEDURE, BY_TIME, Inside
+from nasacct.collect.layout import Layout
 from nasacct.collect.links import Links
 from nasacct.collect.local import Local
 from nasacct.collect.nfsd import Nfsd
 from nasacct.collect.node import Node
+from nasacct.collect.places import Places
 from nasacct.collect.pool_counters import Pools
 from nasacct.collect.procs import Procs
+from nasacct.collect.scans import Scans
 from nasacct.collect.source import Closable
 from nasacct.collect.space import Space
 from nasacct.collect.threads import Threads
@@ -54,6 +57,8 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
         all_sources.append(Space(admit, config.space.interval_s, config.space.datasets))
         all_sources += [Datasets(admit, config.datasets.interval_s, share), Pools(admit, config.pools.interval_s)]
         all_sources.append(Local(admit, config.local.interval_s, share))
+        all_sources += [Layout(admit, config.layout.interval_s), Places(admit, config.places.interval_s)]
+        all_sources.append(Scans(admit, config.scans.interval_s))
     return [s for s in all_sources if s.name in enabled]
 
 

@@ -9,11 +9,6 @@ time is run, and none for a pool that stands still (`pools.py`): what is known o
 
 from __future__ import annotations
 
-import logging
-import os
-import resource
-import shutil
-import subprocess
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -22,6 +17,7 @@ import numpy as np
 from nasacct.collect import pools, zfs_list
 from nasacct.collect.changes import Changes
 from nasacct.collect.lines import ParseError
+from nasacct.collect.program import Program, cpu_us
 from nasacct.store.frame import Batch, Subject
 from nasacct.store.mounts import mounts
 from nasacct.store.schema import SPACE
@@ -35,12 +31,6 @@ if TYPE_CHECKING:
     from nasacct.collect.zfs_list import Dataset
     from nasacct.store.mounts import Mount
 
-log = logging.getLogger(__name__)
-
-#: Where the program may be beside the PATH.
-_PLACES = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/run/current-system/sw/bin"
-#: After so long it is told that the program does not answer; it is waited for all the same.
-_SLOW_S = 120.0
 #: What it says of a dataset that is no more.
 _NO_MORE = "dataset does not exist"
 
@@ -67,11 +57,9 @@ class Space:
         kstats: Path = pools.KSTATS,
     ) -> None:
         self.pace_s = float(interval_s)
-        self._admit, self._extra, self._program, self._kstats = admit, tuple(extra), runs, kstats
+        self._admit, self._extra, self._program, self._kstats = admit, tuple(extra), Program("zfs", runs), kstats
         self._subjects: dict[str, Subject] = {}
         self._changes = Changes(SPACE)
-        self._running: subprocess.Popen[bytes] | None = None
-        self._closed = False
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """Ask once, of every pool that answers. Raises OSError where there is no ZFS or it cannot be asked."""
@@ -80,10 +68,10 @@ class Space:
             raise FileNotFoundError("there is no pool")
         answer = [pool for pool, why in stands.items() if not why]
         below = topmost({*self._extra, *shown(listing.servers, mounts())})
-        cpu = _cpu_us()
+        cpu = cpu_us()
         below = [name for name in below if _pool(name) in answer]
         found, notes = self._list(sorted({*answer, *chain.from_iterable(map(above, below))}), below)
-        batch = Batch(self.name, machine.now(), [], cpu_us=_cpu_us() - cpu)
+        batch = Batch(self.name, machine.now(), [], cpu_us=cpu_us() - cpu)
         batch.complete = listing.complete and not notes and not any(stands.values())
         batch.note = "; ".join([*filter(None, stands.values()), *notes])
         self._meet(found)
@@ -96,9 +84,7 @@ class Space:
 
     def close(self) -> None:
         """End the program, if one is running."""
-        self._closed = True
-        if self._running is not None:
-            self._running.kill()
+        self._program.close()
 
     def _meet(self, found: Mapping[str, Dataset]) -> None:
         for guid, each in found.items():
@@ -123,41 +109,13 @@ class Space:
         notes: list[str] = []
         for arguments in (alone, ["-r", *below]):
             if arguments and arguments != ["-r"]:
-                text, said = self._run(arguments)
-                notes += said
+                text, complaints = self._program.run(*zfs_list.ARGUMENTS, *arguments)
+                notes += [line for line in complaints if not line.endswith(_NO_MORE)][:3]
                 try:
                     found |= {each.guid: each for each in zfs_list.parse(text)}
                 except ParseError as error:
                     notes.append(f"zfs list: {error}")
         return found, notes
-
-    def _run(self, arguments: list[str]) -> tuple[bytes, list[str]]:
-        """What the program prints, and what it complains of but datasets that are no more."""
-        runs = self._program or program()
-        if runs is None:
-            raise FileNotFoundError("there is no program zfs; install zfsutils")
-        command, pipe = [runs, *zfs_list.ARGUMENTS, *arguments], subprocess.PIPE
-        with subprocess.Popen(
-            command, cwd="/", env={"LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
-        ) as running:
-            self._running = running
-            if self._closed:
-                running.kill()
-            try:
-                text, errors = running.communicate(timeout=_SLOW_S)
-            except subprocess.TimeoutExpired:
-                log.warning("zfs list has not answered for %.0f s; it is waited for", _SLOW_S)
-                text, errors = running.communicate()
-            self._running = None
-        complaints = [line for line in errors.decode("utf-8", "replace").splitlines() if not line.endswith(_NO_MORE)]
-        if running.returncode and not errors:
-            complaints.append(f"zfs list ended with status {running.returncode}")
-        return text, complaints[:3]
-
-
-def program() -> str | None:
-    """Where `zfs` is."""
-    return shutil.which("zfs", path=f"{os.environ.get('PATH', '')}:{_PLACES}")
 
 
 def shown(servers: Iterable[Server], among: list[Mount]) -> set[str]:
@@ -184,9 +142,3 @@ def topmost(names: Iterable[str]) -> list[str]:
 
 def _pool(name: str) -> str:
     return name.partition("/")[0]
-
-
-def _cpu_us() -> int:
-    """What programs have taken that this process has waited for."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return int((spent.ru_utime + spent.ru_stime) * 1_000_000)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasacct.collect import kstat_findings, pools, space
+from nasacct.collect import kstat_findings, pools, program, space
 from nasacct.collect.finding import Finding
 from nasacct.units import in_duration
 
@@ -21,7 +21,7 @@ def look(config: Config, kstats: Path = pools.KSTATS, device: Path = DEVICE) -> 
     reads = {"reads": f"zfs list -Hp, every {in_duration(config.space.interval_s)}", "needs": f"{device}"}
     lacks, mend = kstat_findings.no_pool(kstats)
     stands = {} if lacks else pools.look(kstats)
-    if not lacks and space.program() is None:
+    if not lacks and program.place("zfs") is None:
         lacks, mend = "there is no program zfs", "install zfsutils"
     elif not lacks and not os.access(device, os.R_OK | os.W_OK):
         lacks, mend = f"{device} may not be opened", "deploy/systemd/nasacct-collect.service.d/space.conf allows it"

@@ -27,7 +27,7 @@ NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
 Source = Literal[
     "nfsd", "procs", "links", "clients", "disks", "node", "export_stats", "inside", "latency", "threads", "inflight",
-    "space", "datasets", "pools", "local",
+    "space", "datasets", "pools", "local", "layout", "places", "scans",
 ]  # fmt: skip
 #: Those that are read unless others are named.
 _READ: tuple[Source, ...] = ("nfsd", "procs", "links", "clients", "disks", "node")
@@ -185,6 +185,18 @@ class Local(Table):
     interval_s: int = Field(default=30, description="a whole number of seconds from 1 to 3600", ge=1, le=3600)
 
 
+class Looks(Table):
+    """How often it is looked which disks make up pools, or on which pools exports lie, where that source is read."""
+
+    interval_s: int = Field(default=300, description="a whole number of seconds from 60 to 86400", ge=60, le=86_400)
+
+
+class Scans(Table):
+    """How often it is looked how far scrubs and resilvers have come, where the source `scans` is read."""
+
+    interval_s: int = Field(default=30, description="a whole number of seconds from 10 to 3600", ge=10, le=3600)
+
+
 class Vpsadmin(Table):
     """The API that knows who owns what."""
 
@@ -238,7 +250,15 @@ class Store(Table):
     readings_days_most: int = Field(default=100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days: int = Field(default=400, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
     usage_days_of: dict[str, Days] = Field(
-        default={"clients": 90, "datasets": 90, "exports": 90, "inflight": 90, "inside": 90, "space": 90},
+        default={
+            "clients": 90,
+            "datasets": 90,
+            "exports": 90,
+            "inflight": 90,
+            "inside": 90,
+            "places": 90,
+            "space": 90,
+        },
         description="a table of streams and whole numbers of days, such as { health = 30 }",
     )
     judged_days: int = Field(default=1100, description="a whole number of days from 1 to 36500", ge=1, le=36_500)
@@ -294,6 +314,9 @@ class Config(Table):
     datasets: Kstats = Field(default=Kstats(), description="a table")
     pools: Kstats = Field(default=Kstats(), description="a table")
     local: Local = Field(default=Local(), description="a table")
+    layout: Looks = Field(default=Looks(), description="a table")
+    places: Looks = Field(default=Looks(), description="a table")
+    scans: Scans = Field(default=Scans(), description="a table")
     vpsadmin: Vpsadmin = Field(default=Vpsadmin(), description="a table")
     episodes: Episodes = Field(default=Episodes(), description="a table")
     store: Store = Field(default=Store(), description="a table")

@@ -1,12 +1,14 @@
 """Layout: which disks make up which pool of a node, and whose exports lie on it.
 
-What is not known is not guessed: then all disks that were busy are one pool, with every server that was asked anything,
-and it is not `known`.
+What is not known is not guessed. Where nobody told of any pool, all disks that were busy are one, with every server
+that was asked anything. A server of which nobody told where its exports lie may use any pool, and is among the servers
+of each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -14,22 +16,28 @@ import pyarrow as pa
 from nasacct.reports.questions import question
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from nasacct.store.warehouse import Warehouse
 
 ACTIVE = ("disks", "nfsd")
+#: What was so at the last look before a time is so for that long.
+BACK = timedelta(hours=2)
+#: What is more is told of first: who shares disks with it belongs to it.
+_KINDS = ("zfs", "md", "disk")
+_DATA = "data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """Disks that serve the same exports, over some time.
 
-    `disks` are those that hold its data, as the stream `disks` calls their devices; `others` those of other classes by
+    `disks` are those that hold its data, as the stream `disks` calls their devices; `others` those of other roles by
     these (special, dedup, log, cache, spare). `rotational`: whether any of `disks` is, None: unknown. `transactional`:
     writes reach its disks with the next transaction group, which is begun each `txg_timeout_s` (None: unknown).
-    `servers` are those whose exports lie on it. Not `known`: nobody told, and it is all disks that were busy. `guid`:
-    its key in the stream `pools`.
+    `servers` are those whose exports lie on it. Not `known`: nobody told which disks are its own, or whose exports lie
+    on it. `ids` are its keys in the streams `layout`, `scans` and `pools`, several where pools share their disks;
+    `guid` is that of ZFS.
     """
 
     name: str
@@ -42,35 +50,125 @@ class Pool:
     known: bool
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     guid: str | None = None
+    ids: tuple[str, ...] = ()
 
 
 def layout(warehouse: Warehouse, lo: int, hi: int) -> tuple[Pool, ...]:
-    """The pools of a warehouse's node from `lo` to `hi` (µs of UTC), by name; none where no disk was busy."""
-    rows = warehouse.query(question("layout_active"), {"lo": lo, "hi": hi}, views=ACTIVE).to_pylist()
-    disks = tuple(row["device"] for row in rows if row["device"] is not None)
-    servers = tuple(row["server"] for row in rows if row["server"] is not None)
-    return (_unknown(str(warehouse.node), disks, servers),) if disks else ()
+    """The pools of a warehouse's node from `lo` to `hi` (µs of UTC), by name; none where no disk was busy.
+
+    Disks that were part of a pool in any of that time are its own.
+    """
+    active = warehouse.query(question("layout_active"), {"lo": lo, "hi": hi}, views=ACTIVE).to_pylist()
+    busy = [row["device"] for row in active if row["device"] is not None]
+    asked = [row["server"] for row in active if row["server"] is not None]
+    if not busy:
+        return ()
+    span = {"lo": lo, "hi": hi, "back": BACK // timedelta(microseconds=1)}
+    told = _merged(warehouse.query(question("layout_parts"), span, views=["layout"]).to_pylist())
+    places = warehouse.query(question("layout_places"), span, views=["places"]).to_pylist() if told else []
+    of_pool: dict[Any, _Group] = {id_: group for group in told for id_ in group.ids}
+    placed: set[str] = set()
+    for row in places:
+        if (below := of_pool.get(row["pool"])) is not None:
+            below.servers.add(row["server"])
+            placed.add(row["server"])
+    lost = set(asked) - placed
+    pools = [group.pool(lost) for group in told]
+    rest = [device for device in busy if all(device not in group.all_disks() for group in told)]
+    if not told or (lost and rest):
+        pools.append(_unknown(str(warehouse.node), rest, lost))
+    return tuple(sorted(pools, key=lambda pool: pool.name))
 
 
 def scans(warehouse: Warehouse, lo: int, hi: int) -> pa.Table:
-    """What scrubs and resilvers read from `lo` to `hi` (µs of UTC): t0_us, t1_us, pool (its name), bytes.
+    """What scrubs, resilvers and checks read from `lo` to `hi` (µs of UTC): t0_us, t1_us, pool (its name), bytes.
 
-    A row is what all disks of the pool read for it between two looks. Nothing is known of them yet.
+    A row is what all disks of the pool read for one between two looks, in the order of time.
     """
-    del warehouse, lo, hi
-    fields: list[pa.Field[Any]] = [pa.field("t0_us", pa.int64()), pa.field("t1_us", pa.int64())]
-    fields += [pa.field("pool", pa.string()), pa.field("bytes", pa.int64())]
-    return pa.schema(fields).empty_table()
+    rows = warehouse.query(question("scans"), {"lo": lo, "hi": hi}, views=["scans"])
+    pools = layout(warehouse, lo, hi)
+    names = {id_: pool.name for pool in pools for id_ in pool.ids}
+    unknown = next((pool.name for pool in pools if not pool.ids), None)
+    called = [names.get(id_, unknown or id_) for id_ in map(str, rows.column("pool").to_pylist())]
+    table = rows.select(["t0_us", "t1_us"]).append_column("pool", pa.array(called, pa.string()))
+    return table.append_column("bytes", rows.column("bytes").cast(pa.int64())).sort_by("t0_us")
 
 
-def _unknown(name: str, disks: tuple[str, ...], servers: tuple[str, ...]) -> Pool:
+@dataclass(slots=True)
+class _Group:
+    """Pools that share disks which hold data, as one."""
+
+    name: str
+    kind: Literal["zfs", "md", "disk"]
+    ids: list[str]
+    txg_timeout_s: int | None = None
+    roles: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    servers: set[str] = field(default_factory=set)
+
+    def data(self) -> Mapping[str, int | None]:
+        """The disks that hold data, and whether they rotate."""
+        return self.roles.get(_DATA, {})
+
+    def all_disks(self) -> set[str]:
+        """Those of all roles."""
+        return {device for disks in self.roles.values() for device in disks}
+
+    def take(self, other: _Group) -> None:
+        """Another one's disks are its own."""
+        self.ids += other.ids
+        for role, disks in other.roles.items():
+            self.roles.setdefault(role, {}).update(disks)
+
+    def pool(self, lost: set[str]) -> Pool:
+        """The pool, with servers of which nobody knows where they belong."""
+        rotates = set(self.data().values())
+        return Pool(
+            name=self.name,
+            kind=self.kind,
+            disks=tuple(sorted(self.data())),
+            rotational=True if 1 in rotates else (False if rotates == {0} else None),
+            transactional=self.kind == "zfs",
+            txg_timeout_s=self.txg_timeout_s,
+            servers=tuple(sorted(self.servers | lost)),
+            known=not lost,
+            others={role: tuple(sorted(disks)) for role, disks in sorted(self.roles.items()) if role != _DATA},
+            guid=self.ids[0] if self.kind == "zfs" else None,
+            ids=tuple(self.ids),
+        )
+
+
+def _merged(rows: Iterable[dict[str, Any]]) -> list[_Group]:
+    """The pools of which disks are known, those as one that share disks."""
+    groups: dict[str, _Group] = {}
+    for row in sorted(rows, key=lambda row: _KINDS.index(row["system"])):
+        group = groups.setdefault(row["pool"], _Group(row["name"], row["system"], [row["pool"]]))
+        if row["device"] is None:
+            group.txg_timeout_s = row["txg_timeout_s"]
+        else:
+            group.roles.setdefault(row["role"], {})[row["device"]] = row["rotational"]
+    found: list[_Group] = []
+    for group in groups.values():
+        if not group.data():
+            continue
+        sharing = [other for other in found if other.data().keys() & group.data().keys()]
+        for other in sharing[1:]:
+            sharing[0].take(other)
+            found.remove(other)
+        if sharing:
+            sharing[0].take(group)
+        else:
+            found.append(group)
+    return found
+
+
+def _unknown(name: str, disks: Iterable[str], servers: Iterable[str]) -> Pool:
     return Pool(
         name=name,
         kind="disk",
-        disks=disks,
+        disks=tuple(disks),
         rotational=None,
         transactional=False,
         txg_timeout_s=None,
-        servers=servers,
+        servers=tuple(sorted(servers)),
         known=False,
     )

@@ -2,8 +2,9 @@ r"""Which file system a path lies on, and whether that one forgets everything at
 
     25 24 0:23 / /dev/shm rw,relatime shared:3 - tmpfs tmpfs rw,size=24684096k
 
-A line of /proc/self/mountinfo (proc_pid_mountinfo(5)): the fifth field is where it is mounted, then optional fields up
-to a single dash, the type, the source and the options of the file system itself. Blanks in paths are octal: `\040`.
+A line of /proc/self/mountinfo (proc_pid_mountinfo(5)): the third field is the number of the device, the fifth where it
+is mounted, then optional fields up to a single dash, the type, the source and the options of the file system itself.
+Blanks in paths are octal: `\040`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One mounted file system: where, of which type, from what, with which options of its own."""
+    """One mounted file system: where, of which type, from what, with which options of its own.
+
+    `number` is its device's, major:minor; of one that lies on no block device, or on several, it is nobody's.
+    """
 
     point: Path
     kind: str
     source: str
     options: str
+    number: str = ""
 
     def option(self, name: str) -> str | None:
         """The value of the option `name=value`, None without it."""
@@ -40,7 +45,7 @@ def mounts(text: str | None = None) -> list[Mount]:
         before, dash, after = line.partition(" - ")
         place, system = before.split(" "), after.split(" ")
         if dash and len(place) > 4 and len(system) > 2:
-            found.append(Mount(Path(_plain(place[4])), system[0], _plain(system[1]), _plain(system[2])))
+            found.append(Mount(Path(_plain(place[4])), system[0], _plain(system[1]), _plain(system[2]), place[2]))
     return found
 
 

@@ -287,6 +287,40 @@ _POOLS = (
 _COMMITTED = (*_MOVED, "committed", "dirty_bytes", "sync_us")
 POOLS = Stream("pools", "pools", ("pool",), _POOLS, _as_read(_POOLS, _COMMITTED))
 
+#: What a disk of a pool can be, by number: ZFS's words, of md those that mean the same.
+PART_STATES = ("ONLINE", "DEGRADED", "FAULTED", "OFFLINE", "REMOVED", "UNAVAIL", "AVAIL")
+#: One disk of a pool, by what it is for there (`role`: data, special, dedup, log, cache, spare). `pool` is the guid of
+#: a ZFS pool, else the device that is one: an array of md, what a file system lies on (`system`: zfs, md, disk). device
+#: NULL: the pool itself, with what ZFS's module was told.
+_LAYOUT = tuple(
+    Measure(name, unit, "gauge")
+    for name, unit in (
+        ("slices", "slices"),
+        ("rotational", "flag"),
+        ("state", "state"),
+        ("txg_timeout_s", "s"),
+        ("dirty_data_max_bytes", "bytes"),
+        ("scrub_max_active", "requests"),
+    )
+)
+LAYOUT = Stream("layout", "layout", ("pool", "name", "system", "role", "device"), _LAYOUT, _as_read(_LAYOUT))
+
+#: What `sync` of a dataset can be, by number; what is no dataset is synced as asked.
+SYNCS = ("standard", "always", "disabled")
+#: On which pool exports of a server lie, and in which dataset (its guid; NULL: none, or unknown).
+_PLACES = (Measure("exports", "directories", "gauge"), Measure("sync", "sync", "gauge"))
+PLACES = Stream("places", "places", ("server", "pool", "dataset"), _PLACES, _as_read(_PLACES))
+
+#: What was read of a pool to look whether it is whole: scrub, resilver, check, resync and so on (`function`). Each byte
+#: was read `copies_hundredths` times by its disks.
+_SCANS = (
+    *_counters("bytes", ["issued_bytes"]),
+    Measure("to_examine_bytes", "bytes", "gauge"),
+    Measure("running", "flag", "gauge"),
+    Measure("copies_hundredths", "copies/100", "gauge"),
+)
+SCANS = Stream("scans", "scans", ("pool", "function"), _SCANS, _as_read(_SCANS, ("issued_bytes",)))
+
 #: What processes here did that are not nfsd, by job, in sums of a run of the collector, at least: bytes that disks read
 #: for them and that they made dirty, and bytes that they took and gave by system calls.
 _LOCAL = _counters("bytes", ["disk_read_bytes", "dirtied_bytes", "taken_bytes", "given_bytes"])
@@ -330,4 +364,6 @@ HEALTH = Stream("health", "health", ("source_name",), _HEALTH, _as_read(_HEALTH)
 
 _OF_NFSD = (EXPORTS, INSIDE, LATENCY, THREADS, INFLIGHT)
 _OF_ZFS = (SPACE, DATASETS, POOLS)
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, DISKS, *_OF_ZFS, LOCAL, NODE, HEALTH)}
+_OF_POOLS = (LAYOUT, PLACES, SCANS)
+_OF_DISKS = (DISKS, *_OF_ZFS, *_OF_POOLS)
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, *_OF_DISKS, LOCAL, NODE, HEALTH)}

@@ -43,6 +43,9 @@ TOP_VIEWS = {
     "reconciled": ["nfsd", "links", "clients"],
     "inflight": ["inflight", "nfsd"],
     "layout_active": ["disks", "nfsd"],
+    "layout_parts": ["layout"],
+    "layout_places": ["places"],
+    "scans": ["scans"],
     "scene_disks": ["disks", "node"],
     "scene_servers": ["nfsd", "ops", "inside", "threads"],
     "scene_local": ["local"],
@@ -89,6 +92,7 @@ def ask(name, warehouse, params):
     since = until - timedelta(seconds=params["window_s"])
     span = {"since": since, "until": until, "lo": us(since), "hi": us(until), "slack_us": 10_000_000}
     span |= {name: params[name] for name in ("server", "pool") if name in params}
+    span |= {"back": 60_000_000}
     return warehouse.query(question(name), span, views=TOP_VIEWS[name], since=since, until=until)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from zfs import Nas, pool
 
+from nasacct.collect import program
 from nasacct.collect import space as module
 from nasacct.collect.machine import Export, Listing, Server
 from nasacct.collect.space import shown, topmost
@@ -146,7 +147,7 @@ def test_a_pool_that_stands_still_is_not_asked(nas):
 
 def test_no_cycle_waits_for_a_program_that_does_not_answer(nas, monkeypatch, caplog):
     """It is told; and no second one is run beside it."""
-    monkeypatch.setattr(module, "_SLOW_S", 0.01)
+    monkeypatch.setattr(program, "_SLOW_S", 0.01)
     fifo = nas.folder / "fifo"
     os.mkfifo(fifo)
     nas.says("tank\t1\t5\t1\t9\t-\t-\t0\n", first=f"[ -p {fifo} ] && read line < {fifo} && rm {fifo}")
@@ -165,7 +166,7 @@ def test_a_program_that_hangs_ends_with_the_source(nas):
     fifo = nas.folder / "fifo"
     os.mkfifo(fifo)
     nas.says("", first=f"read line < {fifo}")
-    while nas.source._running is None:
+    while nas.source._program._running is None:
         nas.sampler.cycle(Listing(()))
         time.sleep(0.01)
     nas.source.close()

@@ -3,7 +3,7 @@
 import pytest
 from zfs import pool
 
-from nasacct.collect import space
+from nasacct.collect import program
 from nasacct.collect.space_finding import look
 from nasacct.config.tables import Config, Sources
 
@@ -13,7 +13,7 @@ ON = Config(sources=Sources(enabled=("space",)))
 @pytest.fixture
 def device(tmp_path, monkeypatch):
     """A machine with the program and its device."""
-    monkeypatch.setattr(space, "program", lambda: "/sbin/zfs")
+    monkeypatch.setattr(program, "place", lambda name: f"/sbin/{name}")
     (tmp_path / "device").touch()
     return tmp_path / "device"
 
@@ -46,5 +46,5 @@ def test_what_is_missing_has_a_mend(tmp_path, device, monkeypatch):
     pool(tmp_path / "zfs")
     found = look(ON, tmp_path / "zfs", tmp_path / "closed")
     assert (found.found, "space.conf" in found.mend) == (f"{tmp_path / 'closed'} may not be opened", True)
-    monkeypatch.setattr(space, "program", lambda: None)
+    monkeypatch.setattr(program, "place", lambda _: None)
     assert look(ON, tmp_path / "zfs", device).mend == "install zfsutils"
