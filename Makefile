@@ -3,12 +3,13 @@
 # make lint    only style, types and the direction of imports
 # make lab     only the tests in the virtual machine with real kernel NFS servers
 # make bench   side-by-side measurements
+# make bench-attribution  fresh scenarios whose truth is known, what the engine says of them beside others; SEEDS=1,2,3
 # make soak    the collector for ten minutes while servers come and go, every call that can fail, 10,000 schedules of faults
 # make docs    write docs/cli.md anew from the commands
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench lab soak docs packages clean
+.PHONY: demo test lint bench bench-attribution lab soak docs packages clean
 
 # the first Python on the PATH that is new enough
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -49,8 +50,11 @@ lint: $(READY)
 
 bench: $(READY)
 	@.ci/packages bench
-	@for bench in $(filter-out soak attribution,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
+	@for bench in $(filter-out soak attribution scenarios,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
 		echo "== bench/$$bench"; $(BIN)/python -m bench.$$bench || exit; done
+
+bench-attribution: $(READY)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.attribution.compared $(if $(SEEDS),--seeds $(SEEDS))
 
 lab: packages $(READY)
 	$(BIN)/pytest tests/lab

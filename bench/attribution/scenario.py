@@ -1,11 +1,16 @@
 """A scenario's folder of Parquet files as scenes.
 
 meta.json     scenario, interval_s, t0, duration_s, pools[{pool, disks[], rotational, layout, fs (zfs|ext), members[]}]
-member.parquet  ts, pool, member, op_READ ... op_REMOVE, nfsd_read_bytes, nfsd_write_bytes
+member.parquet  ts, pool, member, op_READ ... op_REMOVE, nfsd_read_bytes, nfsd_write_bytes, and perhaps calls; of a
+                member on NFSv3, of whom no operations are counted, op_ is null
 disk.parquet    ts, pool, disk, reads, rd_sectors, rd_ms, writes, wr_sectors, wr_ms, io_ticks_ms, weighted_ms
 host.parquet    ts, psi_io_some_us, psi_io_full_us
 txg.parquet     ts, pool, stime_ms: one row a transaction group, at its end (ZFS)
-local.parquet   ts, pool, source, read_bytes: what scrubs and local processes read; absent: nobody counted it
+local.parquet   ts, pool, source, read_bytes, and perhaps written_bytes: of scrubs and local processes; absent: nobody
+                counted it
+inside.parquet  ts, pool, member, thread_us, proc_READ ... proc_REMOVE: time of nfsd's threads, and calls of NFSv3 by
+                procedure; absent: nobody looks inside nfsd
+threads.parquet ts, pool, member, physical_bytes: read from disks for each; absent: nobody counts it
 
 All but txg's are cumulative counters that may begin anew at 0; samples may be missing, `ts` trembles by 0.3 s.
 """
@@ -19,10 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from nasacct.reports.attribution.calls import by_bytes
 from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from nasacct.reports.attribution.scene import Floats
@@ -40,6 +46,8 @@ _CALLS = {
 _DISK = "reads rd_sectors rd_ms writes wr_sectors wr_ms io_ticks_ms weighted_ms".split()
 _SECTOR_MB = 512 / 1e6
 _LONGEST_S = 15
+#: What not every kernel or node has: a scene can be had without.
+SIGNALS = ("thread_s", "physical_mb", "local_mb", "procedures")
 
 
 class _Grid:
@@ -65,8 +73,8 @@ class _Grid:
         return found
 
 
-def scenes(folder: Path) -> Iterator[Scene]:
-    """The scenes of a scenario, one a pool."""
+def scenes(folder: Path, without: Collection[str] = ()) -> Iterator[Scene]:
+    """The scenes of a scenario, one a pool; without some of SIGNALS, as where nobody counts them."""
     meta = json.loads((folder / "meta.json").read_text())
     grid = _Grid(meta)
     host = pd.read_parquet(folder / "host.parquet").sort_values("ts")
@@ -74,6 +82,7 @@ def scenes(folder: Path) -> Iterator[Scene]:
     present = np.zeros(grid.steps, bool)
     present[grid.index(host.ts)[1:][np.diff(host.ts.to_numpy()) <= _LONGEST_S]] = True
     members, disks = pd.read_parquet(folder / "member.parquet"), pd.read_parquet(folder / "disk.parquet")
+    inside, threads = _optional(folder / "inside.parquet"), _optional(folder / "threads.parquet")
     for pool in meta["pools"]:
         name = pool["pool"]
         yield Scene(
@@ -83,25 +92,65 @@ def scenes(folder: Path) -> Iterator[Scene]:
             start=grid.start,
             present=present,
             disks=_disks(grid, disks[disks.pool == name], pool["disks"]),
-            members=_members(grid, members[members.pool == name], pool["members"]),
+            members=Members(
+                tuple(pool["members"]),
+                _activity(
+                    grid,
+                    members[members.pool == name],
+                    None if inside is None or "procedures" in without else inside[inside.pool == name],
+                    pool["members"],
+                ),
+                thread_s=None if "thread_s" in without else _each(grid, inside, "thread_us", pool),
+                physical_mb=None if "physical_mb" in without else _each(grid, threads, "physical_bytes", pool),
+            ),
             some=some,
             full=full,
             sync_s=_syncs(grid, folder / "txg.parquet", name),
-            local_mb=_local(grid, folder / "local.parquet", name),
+            **({} if "local_mb" in without else _local(grid, folder / "local.parquet", name)),
         )
 
 
-def _members(grid: _Grid, frame: pd.DataFrame, names: list[str]) -> Members:
-    columns = [column for each in CLASSES for column in _CALLS[each]]
+def _optional(path: Path) -> pd.DataFrame | None:
+    return pd.read_parquet(path) if path.exists() else None
+
+
+def _each(grid: _Grid, frame: pd.DataFrame | None, column: str, pool: dict[str, Any]) -> Floats | None:
+    """Millions of a counter a second, of each member."""
+    if frame is None:
+        return None
+    of = dict(iter(frame[frame.pool == pool["pool"]].groupby("member")))
+    unknown = np.full(grid.steps, np.nan)
+    return np.stack([grid.rates(of[name], [column])[0] / 1e6 if name in of else unknown for name in pool["members"]])
+
+
+def _activity(grid: _Grid, frame: pd.DataFrame, inside: pd.DataFrame | None, names: list[str]) -> Floats:
     activity = np.zeros((len(names), len(CLASSES), grid.steps))
     of = dict(iter(frame.groupby("member")))
+    procedures = {} if inside is None else dict(iter(inside.groupby("member")))
     for at, name in enumerate(names):
-        rates = dict(zip(columns, grid.rates(of[name], columns), strict=True))
-        for kind, each in enumerate(CLASSES):
-            activity[at, kind] = sum(rates[column] for column in _CALLS[each])
+        for each, rates in _calls(grid, of[name], procedures.get(name)).items():
+            activity[at, CLASSES.index(each)] = rates
     for each in ("read_mb", "write_mb"):
         activity[:, CLASSES.index(each)] /= 1e6
-    return Members(tuple(names), activity)
+    return activity
+
+
+def _calls(grid: _Grid, own: pd.DataFrame, inside: pd.DataFrame | None) -> dict[str, Floats]:
+    """A member's activity by class: by operation; of NFSv3 by procedure, or else by bytes."""
+    operations = [column for name, columns in _CALLS.items() if not name.endswith("_mb") for column in columns]
+    read, written = grid.rates(own, ["nfsd_read_bytes", "nfsd_write_bytes"])
+    moved = {"read_mb": read, "write_mb": written}
+    if own[operations].isna().to_numpy().all():
+        if inside is None:
+            return moved | by_bytes(grid.rates(own, ["calls"])[0], read, written)
+        own = inside.rename(columns=lambda name: name.replace("proc_", "op_"))
+    rates = dict(zip(operations, grid.rates(own, operations), strict=True))
+    calls = {
+        name: np.sum([rates[each] for each in columns], axis=0)
+        for name, columns in _CALLS.items()
+        if not name.endswith("_mb")
+    }
+    return moved | calls
 
 
 def _disks(grid: _Grid, frame: pd.DataFrame, names: list[str]) -> Disks:
@@ -125,10 +174,16 @@ def _syncs(grid: _Grid, path: Path, pool: str) -> Floats:
     return longest
 
 
-def _local(grid: _Grid, path: Path, pool: str) -> Floats | None:
+def _local(grid: _Grid, path: Path, pool: str) -> dict[str, Floats]:
+    """What the node itself moves, by the scene's name of it."""
     if not path.exists():
-        return None
+        return {}
     frame = pd.read_parquet(path)
     sources = [each for _, each in frame[frame.pool == pool].groupby("source")]
-    total: Floats = sum((grid.rates(each, ["read_bytes"])[0] for each in sources), np.zeros(grid.steps)) / 1e6
-    return total
+    moved = {"local_mb": "read_bytes", "local_written_mb": "written_bytes"}
+    found: dict[str, Floats] = {
+        name: sum((grid.rates(each, [column])[0] for each in sources), np.zeros(grid.steps)) / 1e6
+        for name, column in moved.items()
+        if column in frame
+    }
+    return found

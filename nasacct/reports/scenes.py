@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nasacct.reports.attribution.calls import by_bytes
 from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
 from nasacct.reports.grid import STEP_US, Grid, Placed
 from nasacct.reports.layout import scans
@@ -35,7 +36,6 @@ ASKED = {
 }
 _SECTOR_MB = 512 / 1e6
 _CALLS = ("reads", "writes", "commits", "lookups", "changes", "removes")
-_PAGE = 4096
 
 
 class Rows:
@@ -185,11 +185,7 @@ def _members(table: pa.Table, grid: Grid, *, paged: bool) -> Members:
     activity[:, CLASSES.index("read_mb")], activity[:, CLASSES.index("write_mb")] = read / 1e6, written / 1e6
     if not told.all():
         # NFSv3 where nobody looks inside: which calls moved what is told by the bytes alone
-        calls, moved = put("calls", ("nfsd",)), read + written
-        bulk = np.minimum(calls, moved / _PAGE)
-        share = np.divide(read, moved, out=np.zeros_like(read), where=moved > 0)
-        guessed = {"reads": bulk * share, "writes": bulk * (1 - share), "lookups": calls - bulk}
-        for name, rates in guessed.items():
+        for name, rates in by_bytes(put("calls", ("nfsd",)), read, written).items():
             activity[~told, CLASSES.index(name)] = rates[~told]
     activity /= STEP_S
     known = [bool((sources == source).any()) for source in ("inside", "threads")]
