@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nasacct.collect.replay import replay
 from nasacct.config.tables import Config
-from nasacct.reports.attribution import engine, episodes
+from nasacct.reports.attribution import engine, episodes, how
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.saturation import saturated
 from nasacct.reports.attribution.scene import CLASSES, STEP_S
@@ -185,12 +185,19 @@ def test_the_disk_is_saturated_when_somebody_did_so(demo):
     assert not inside[18:38].any()
 
 
+HOW = {"102": "random_read", "103": "sync_write", "105": "metadata"}
+
+
 @pytest.mark.parametrize("guilty", TRUTH)
 def test_who_saturated_a_real_disk_is_named(demo, guilty):
     """Random reads, writes each of which is synced, a storm of metadata; nobody else is, of members."""
     model = engine.learned(demo, list(TRUTH.values()))
-    verdict = engine.judged(demo, TRUTH[guilty], list(TRUTH.values()), model)
+    judged = engine.looked_at(demo, TRUTH[guilty], list(TRUTH.values()), model)
+    verdict = judged.verdict
     named = [each for each in verdict.culprits if each.kind == "member"]
     assert [each.name for each in named] == [guilty]
     assert named[0].share > 0.5
     assert named[0].blame > max(each.blame for each in verdict.entities if each.name != guilty)
+    member = [demo.members.names.index(guilty)]
+    assert how.told(member, judged.window, model.costs, judged.fitted.parts) == HOW[guilty]
+    assert abs(how.began(member, judged.window, model.costs) - TRUTH[guilty].first) <= 1

@@ -1,0 +1,89 @@
+"""How: by what kind of request somebody used the disks.
+
+The disk time that the fit gave to a member in each channel is divided among the kinds of request that work in it, by
+what each would cost at most. The group of kinds with most of it names how.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.reports.attribution.device import CHANNELS, READS
+from nasacct.reports.attribution.requests import CHANNEL, KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nasacct.reports.attribution.columns import Window
+    from nasacct.reports.attribution.costs import Costs
+    from nasacct.reports.attribution.scene import Floats
+
+#: All that is told.
+HOW = ("random_read", "seq_read", "bulk_write", "sync_write", "metadata", "delete")
+_GROUPS = {
+    "reads": ("reads", "read_mb", "records"),
+    "metadata": ("lookups", "changes", "removes", "freed"),
+    "sync_write": ("commits",),
+    "bulk_write": ("writes", "runs", "write_mb", "pages"),
+}
+_GROUP = {kind: group for group, kinds in _GROUPS.items() for kind in kinds}
+#: Of the mean inside: who asks for more than that has begun.
+_BEGUN = 0.2
+#: Of a disk: with less than this nobody says how.
+_LEAST = 1e-4
+
+
+def told(members: Sequence[int], seen: Window, costs: Costs, parts: Floats) -> str | None:
+    """How these members of the window, who are one, used the disks: one of HOW; None where they hardly did.
+
+    `parts` (entities x CHANNELS) is `Fitted.parts`.
+    """
+    spent = dict.fromkeys(_GROUPS, 0.0)
+    asked = _asked(members, seen, costs)
+    amounts = asked * costs.full
+    ios = 0.0
+    for channel in range(len(CHANNELS)):
+        of = np.flatnonzero(channel == CHANNEL)
+        total = amounts[of].sum()
+        each = amounts[of] / total if total > 0 else np.full(len(of), 1 / len(of))
+        time = parts[list(members), channel].sum()
+        for kind, part in zip(of, each, strict=True):
+            group = _GROUP[KINDS[kind]]
+            spent[group] += float(time * part)
+            ios += float(time * part) if group == "reads" and channel == READS else 0
+    if sum(spent.values()) < _LEAST:
+        return None
+    most = max(spent, key=lambda group: spent[group])
+    if most == "reads":
+        return "random_read" if 2 * ios > spent["reads"] else "seq_read"
+    if most == "metadata":
+        calls = dict(zip(KINDS, asked, strict=True))
+        # what is made and removed again is metadata; so is what was removed but little beside
+        return "delete" if calls["removes"] > calls["changes"] + calls["lookups"] / 4 else "metadata"
+    return most
+
+
+def began(members: Sequence[int], seen: Window, costs: Costs) -> int | None:
+    """The sample of the scene at which what they asked for beyond the usual began; None where there is no such thing.
+
+    It is the first of the samples up to the first one inside in which they asked for much without a break.
+    """
+    excess = np.maximum(seen.kinds[list(members)] - costs.usual[list(members), :, None], 0)
+    asked = (excess * costs.full[:, None]).sum(axis=(0, 1))
+    much = asked > _BEGUN * asked[seen.inside].mean()
+    if not much[seen.inside].any():
+        return None
+    at = int(np.flatnonzero(much & seen.inside)[0])
+    while at > 0 and much[at - 1]:
+        at -= 1
+    return int(seen.samples[at])
+
+
+def _asked(members: Sequence[int], seen: Window, costs: Costs) -> Floats:
+    """By kind, what they asked for beyond the usual inside; all of it if nothing was."""
+    inside = seen.kinds[list(members)][..., seen.inside]
+    excess = np.maximum(inside - costs.usual[list(members), :, None], 0)
+    asked: Floats = (excess if excess.any() else inside).sum(axis=(0, 2))
+    return asked
