@@ -24,6 +24,7 @@ COMMANDS = (
         "exports",
         "top",
         "episodes",
+        "why",
         "inflight",
         "space",
         "note",

@@ -7,7 +7,7 @@ as if it were: under a confidence of SURE it is called possible, under NAMED it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasacct.plain import plain
 from nasacct.reports.for_member_phrases import HOW, PHRASES
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, tzinfo
 
+    from nasacct.reports.dossier import Dossier
     from nasacct.reports.for_member_phrases import Language, Phrases
 
 #: So many of a member's exports are named.
 _EXPORTS = 10
+_DAY_S = 86_400
+#: Of who is no culprit, though he may be as likely one as not.
+_NOT_NAMED = NAMED - 0.01
+_LOST = ("calls_s_before", "calls_s", "response_us_before", "response_us")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,22 @@ class ForMember:
         """Whether they waited for longer."""
         before, then = self.response_us_before, self.response_us
         return before is not None and then is not None and then > before
+
+
+def of(dossier: Dossier, member: str, zone: tzinfo) -> ForMember:
+    """What of a dossier is one member's."""
+    entity = f"member:{member}"
+    mine = next((each for each in dossier.entities if each.entity == entity), None)
+    lost = next((each for each in dossier.victims if each.entity == entity), None)
+    told: dict[str, Any] = {}
+    if mine is not None:
+        told = {name: getattr(mine, name) for name in ("share", "share_lo", "share_hi", "how", "confidence")}
+        told |= {"confidence": mine.confidence if mine.culprit else min(mine.confidence, _NOT_NAMED)}
+    if lost is not None:
+        told |= {name: getattr(lost, name) for name in _LOST}
+    exports = tuple(dict.fromkeys(each.export or each.server for each in mine.servers)) if mine is not None else ()
+    little = dossier.learned_s < _DAY_S
+    return ForMember(dossier.begin, dossier.end, zone, exports, little_history=little, **told)
 
 
 def written(told: ForMember, language: Language) -> str:

@@ -50,6 +50,8 @@ TOP_VIEWS = {
     "scene_servers": ["nfsd", "ops", "inside", "threads"],
     "scene_local": ["local"],
     "scene_pools": ["pools"],
+    "why_servers": ["nfsd", "inside", "inflight", "links"],
+    "why_clients": ["clients", "inflight"],
     "space": ["space"],
     "space_days": ["space_1d"],
 }

@@ -39,7 +39,9 @@ _USUAL = 0.9  #: the quantile of normal hours above which activity is excess
 _WITHIN = 0.68  #: the share of errors that are within one standard deviation
 AROUND = 6
 _LEAST = 60
-_CHRONIC = 0.2  #: with less than this share of normal hours, nothing is normal
+#: With less than this share of normal hours nothing is normal; but of less than so many samples nobody can say so.
+_CHRONIC, _CHRONIC_LEAST = 0.2, 360
+_FEW = 6  #: fewer normal samples tell nothing of what is usual
 _BLOCK = 64  #: members whose requests are in memory at a time
 
 
@@ -55,7 +57,7 @@ class Costs:
     normal: Floats  #: members: mean disk time of normal hours; 0 where nothing is normal
     background: Floats  #: CHANNELS: disk time of normal hours that nobody's requests explain
     jitter: Floats  #: CHANNELS: error of one sample, of the disk time around it, for writes come in bursts
-    chronic: bool  #: hardly any sample is normal
+    chronic: bool  #: hardly any sample is normal, so nothing is
 
     def of(self, known: tuple[str, ...], members: tuple[str, ...]) -> Costs:
         """The same for other members than those it is `known` of; of who is new nothing is normal yet."""
@@ -77,17 +79,18 @@ class Costs:
 def learned(scene: Scene, device: Device, work: Floats, quiet: Flags) -> Costs:
     """Costs of a scene whose disk time by channel is `work`, from its `quiet` samples."""
     known = scene.present & np.isfinite(work).all(axis=0)
-    chronic = bool(quiet.sum() < _CHRONIC * max(scene.present.sum(), 1))
-    use = quiet & known
-    if use.sum() < _LEAST:
-        use = known
+    present = int(scene.present.sum())
+    calm = quiet & known
+    seldom = present >= _CHRONIC_LEAST and quiet.sum() < _CHRONIC * present
+    chronic = bool(seldom or calm.sum() < _FEW)
+    use = calm if calm.sum() >= _LEAST else known
     kernel = requests.writeback(scene, use)
     full = requests.full_costs(device)
     shared, background = _shared(scene, kernel, full, work, use)
     count = len(scene.members.names)
     parts, usual = np.zeros((count, len(CHANNELS), int(use.sum()))), np.zeros((count, len(KINDS)))
     for block, kinds in _blocks(scene, kernel):
-        usual[block] = np.quantile(kinds[..., use], _USUAL, axis=-1) if use.any() and not chronic else 0.0
+        usual[block] = np.quantile(kinds[..., calm], _USUAL, axis=-1) if not chronic else 0.0
         for channel in range(len(CHANNELS)):
             of = channel == CHANNEL
             parts[block, channel] = np.einsum("k,mkt->mt", shared[of], kinds[:, of][..., use])
@@ -97,9 +100,7 @@ def learned(scene: Scene, device: Device, work: Floats, quiet: Flags) -> Costs:
         factors[:, channel], background[channel] = _factors(parts[:, channel], work[channel, use], spread)
         errors = work[channel, use] - factors[:, channel] @ parts[:, channel] - background[channel]
         jitter[channel] = _jitter(errors, work[channel, use], np.flatnonzero(use))
-    normal = np.einsum("mc,mct->m", factors, parts) / max(use.sum(), 1)
-    if chronic:
-        normal = np.zeros(count)
+    normal = np.einsum("mc,mct->m", factors, parts[..., calm[use]]) / calm.sum() if not chronic else np.zeros(count)
     return Costs(kernel, full, shared, factors, usual, normal, background, jitter, chronic)
 
 

@@ -93,6 +93,8 @@ def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
 
 def _shares(parts: Floats, whose: Floats, measured: float) -> tuple[Floats, float]:
     """Entities' shares of the measured disk time, from columns' parts of it; and what is not explained."""
+    if measured <= 0:
+        return np.append(np.zeros(whose.shape[1] - 1), 1.0), 0.0
     entities = parts @ whose
     explained = entities.sum()
     entities = entities * min(_SCALE, measured / explained) if explained > 0 else entities

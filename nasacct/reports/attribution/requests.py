@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import solve_banded
 from scipy.ndimage import convolve1d
-from scipy.signal import lfilter
 
 from nasacct.reports.attribution.regression import ridge
 from nasacct.reports.attribution.scene import CLASSES, STEP_S
@@ -77,15 +77,24 @@ def effective(activity: Floats, kernel: Floats) -> Floats:
         return kinds
     kinds[:, _LOOKUPS] += known[:, _META].sum(axis=1)
     kinds[:, _DELAYED] = delayed(kinds[:, _DELAYED], kernel)
-    stays = np.exp(-STEP_S / _FREED_S)
-    kinds[:, _FREED] = lfilter([1 - stays], [1, -stays], kinds[:, _FREED], axis=-1)
+    kinds[:, _FREED] = _fading(kinds[:, _FREED], np.exp(-STEP_S / _FREED_S))
     return kinds
 
 
 def delayed(written: Floats, kernel: Floats) -> Floats:
     """What becomes dirty (last axis: samples) at the time at which it reaches the disks; see `writeback`."""
-    late: Floats = lfilter(kernel, 1, written, axis=-1)
+    late: Floats = kernel[0] * written
+    for lag, part in enumerate(kernel[1:], 1):
+        late[..., lag:] += part * written[..., :-lag]
     return late
+
+
+def _fading(rates: Floats, stays: float) -> Floats:
+    """Rates of which in each sample so much of what there was `stays`, and the rest is done (last axis: samples)."""
+    bands = np.ones((2, rates.shape[-1]))
+    bands[1] = -stays
+    found: Floats = solve_banded((1, 0), bands, (1 - stays) * rates.T).T
+    return found
 
 
 def _stable(activity: Floats) -> Floats:

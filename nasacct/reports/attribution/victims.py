@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from nasacct.reports.attribution.episodes import Episode
     from nasacct.reports.attribution.scene import Scene
 
-#: Calls inside of those before, at most; over so much time before; of at least so many a second.
-AT_MOST, BEFORE_S, LEAST = 0.6, 600, 1.0
+#: Calls inside of those before, at most; over so much time before; of at least so many a second; and so many samples
+#: just before, in half of which there were as many: who had stopped before lost nothing.
+AT_MOST, BEFORE_S, LEAST, _JUST = 0.6, 600, 1.0, 6
 _CALLS = [at for at, name in enumerate(CLASSES) if not name.endswith("_mb")]
 
 
@@ -28,6 +29,8 @@ def found(scene: Scene, episode: Episode, culprits: set[str]) -> tuple[str, ...]
     if not before.any() or not inside.any():
         return ()
     calls = np.nan_to_num(scene.members.activity[:, _CALLS].sum(axis=1))
-    was, now = calls[:, before].mean(axis=1), calls[:, inside].mean(axis=1)
+    just = np.flatnonzero(before)[-_JUST:]
+    was = np.minimum(calls[:, before].mean(axis=1), np.median(calls[:, just], axis=1))
+    now = calls[:, inside].mean(axis=1)
     fell = (was >= LEAST) & (now <= AT_MOST * was)
     return tuple(name for name, each in zip(scene.members.names, fell, strict=True) if each and name not in culprits)

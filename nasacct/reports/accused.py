@@ -1,0 +1,139 @@
+"""The accused: each entity of a verdict with how and since when it used the disks, by which server and which client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.reports.attribution import how
+from nasacct.reports.attribution.scene import CLASSES, STEP_S
+from nasacct.reports.dossier import Asked, Client, Entity
+from nasacct.reports.evidence import name_of
+from nasacct.reports.owners import Addresses
+from nasacct.times import of_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nasacct.reports.attribution import verdict
+    from nasacct.reports.attribution.scene import Floats
+    from nasacct.reports.evidence import Told
+    from nasacct.reports.why import Case
+
+#: Who had less of the disk time is not told; nor is a client with less of an entity's.
+_LEAST, _LEAST_CLIENT = 0.0005, 0.01
+#: Servers of one member that are told.
+_SERVERS = 20
+
+
+def entities(case: Case, told: Told, trust: float) -> tuple[Entity, ...]:
+    """Everybody and everything with a part in the disk time; culprits first, then the largest shares.
+
+    Confidence is `trust` times as far from a half as the fit says, for little is known of what is normal.
+    """
+    addresses = Addresses(case.known)
+    found: list[Entity] = []
+    for each in case.judged.verdict.entities:
+        if each.kind == "member":
+            if each.share >= _LEAST or each.culprit:
+                found.append(_member(case, told, each, addresses, trust))
+        elif each.kind == "local":
+            found += _local(case, told, each, trust)
+        elif each.share > 0:
+            found.append(_entity(case, each, "hardware", each.share, trust, name=each.name or None))
+    return tuple(sorted(found, key=lambda one: (not one.culprit, -one.share, one.entity)))
+
+
+def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses, trust: float) -> Entity:
+    names = case.scene.members.names
+    members = [at for at, name in enumerate(names) if case.whose[name] == said.name]
+    judged = case.judged
+    parts = judged.fitted.draws[:, members].mean(axis=0)
+    began = how.began(members, judged.window, case.model.costs)
+    order = sorted(range(len(members)), key=lambda at: (-parts[at], names[members[at]]))
+    return _entity(
+        case,
+        said,
+        said.name,
+        said.share,
+        trust,
+        name=name_of(case, said.name),
+        how=how.told(members, judged.window, case.model.costs, judged.fitted.parts),
+        since=None if began is None else of_us(case.scene.moment(began) * 1_000_000),
+        servers=tuple(_asked(case, members[at], float(parts[at])) for at in order[:_SERVERS] if parts[at] >= _LEAST),
+        clients=_clients(case, told, {names[members[at]]: float(parts[at]) for at in order}, addresses),
+    )
+
+
+def _local(case: Case, told: Told, said: verdict.Entity, trust: float) -> Iterable[Entity]:
+    """Local work, and what nothing explains: whichever is more is the culprit if they are."""
+    unknown = min(case.judged.verdict.unexplained, said.share)
+    known = said.share - unknown
+    local = _entity(case, said, "local", known, trust, name=", ".join(list(told.jobs or ())[:3]) or None, less=unknown)
+    other = _entity(case, said, "unknown", unknown, trust, less=known)
+    first = other if case.judged.verdict.verdict == "unknown" or unknown > known else local
+    for one in (local, other):
+        if one is first:
+            yield one
+        elif one.share >= _LEAST:
+            yield _without_blame(one)
+
+
+def _without_blame(one: Entity) -> Entity:
+    return Entity(
+        one.entity, one.share, 0.0, one.share_hi, 0.0, 0.0, 0.0, 0.0, culprit=False, name=one.name, disk_s=one.disk_s
+    )
+
+
+def _entity(
+    case: Case, said: verdict.Entity, entity: str, share: float, trust: float, less: float = 0.0, **more: object
+) -> Entity:
+    seconds = case.judged.fitted.work * int(case.inside.sum()) * STEP_S
+    return Entity(
+        entity=entity,
+        share=share,
+        share_lo=max(0.0, said.low - less),
+        share_hi=said.high,
+        blame=said.blame,
+        blame_lo=said.blame_low,
+        blame_hi=said.blame_high,
+        confidence=0.5 + trust * (said.confidence - 0.5),
+        culprit=said.culprit,
+        disk_s=share * seconds,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _asked(case: Case, member: int, share: float) -> Asked:
+    name = case.scene.members.names[member]
+    shown = case.exports.at(case.node, name, case.lo)
+    activity = case.scene.members.activity[member]
+    usual = _rates(activity[:, case.quiet]) if case.quiet.any() else None
+    return Asked(name, shown.export if shown else None, share, _rates(activity[:, case.inside]), usual)
+
+
+def _rates(activity: Floats) -> dict[str, float]:
+    means = np.nan_to_num(activity).mean(axis=1)
+    return {name: float(mean) for name, mean in zip(CLASSES, means, strict=True)}
+
+
+def _clients(case: Case, told: Told, parts: dict[str, float], addresses: Addresses) -> tuple[Client, ...]:
+    """By whose hands: of each server's part, as its clients' calls waited in flight, else as they moved bytes."""
+    whole = sum(parts.values())
+    found: dict[tuple[str, str], float] = {}
+    for server, part in parts.items():
+        rows = told.clients.get(server, [])
+        by = "in_flight" if any(row["in_flight_us"] for row in rows) else "bytes"
+        weights = {row["client"]: (row["in_flight_us"] if by == "in_flight" else row["bytes"]) or 0 for row in rows}
+        total = sum(weights.values())
+        for client, weight in weights.items():
+            if weight and whole > 0:
+                key = told.addresses.get(client, client), by
+                found[key] = found.get(key, 0.0) + part / whole * weight / total
+    told_of = [
+        Client(address, addresses.at(address, case.lo).vps, share, by)
+        for (address, by), share in found.items()
+        if share >= _LEAST_CLIENT
+    ]
+    return tuple(sorted(told_of, key=lambda each: (-each.share, each.address)))

@@ -1,0 +1,245 @@
+"""Why the disks did not keep up: from the store's counters of some minutes, everything a dossier is made of.
+
+What is normal is learnt from the time around the window, without episodes; the same store gives the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE, NasacctError, of_os
+from nasacct.reports import episodes as kept
+from nasacct.reports import facts, layout
+from nasacct.reports.attribution import engine, episodes
+from nasacct.reports.attribution.episodes import Episode
+from nasacct.reports.attribution.reach import reached
+from nasacct.reports.attribution.saturation import saturated
+from nasacct.reports.attribution.scene import STEP_S
+from nasacct.reports.attribution.thresholds import Thresholds
+from nasacct.reports.exports import Exports
+from nasacct.reports.noted import noted
+from nasacct.reports.owners import ByMember
+from nasacct.reports.scenes import scene
+from nasacct.store import inventory, notes
+from nasacct.store.journal_ring import RING
+from nasacct.store.warehouse import Warehouse
+from nasacct.times import us
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nasacct.reports.attribution.engine import Judged, Model
+    from nasacct.reports.attribution.scene import Flags, Scene
+    from nasacct.reports.layout import Pool
+    from nasacct.store.inventory import Inventory
+    from nasacct.store.notes import Note
+
+#: What must be there: when there is any of it is when something can be said.
+VIEWS = ("disks", "nfsd")
+#: So much before and after a window is looked at to learn what is normal, where no model is kept.
+BEFORE, AFTER = timedelta(hours=3), timedelta(minutes=30)
+#: An episode so near to a moment is what somebody who names the moment means; else it is this long around it.
+NEAR, AROUND = timedelta(minutes=15), timedelta(minutes=5)
+#: A window of fewer samples says nothing.
+_LEAST = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A window of a pool, judged."""
+
+    warehouse: Warehouse
+    node: str
+    pool: Pool
+    scene: Scene
+    window: Episode
+    found: list[Episode]  #: the scene's episodes
+    full: Flags  #: samples in which the disks did not keep up
+    quiet: Flags  #: samples that are normal
+    model: Model
+    judged: Judged
+    whose: dict[str, str]  #: by server: member:ID, or server:NAME where nobody knows the member
+    known: Inventory
+    exports: Exports
+    others: tuple[str, ...]  #: other pools of the node that did not keep up either
+    notes: tuple[Note, ...]  #: what admins noted of the window's time
+    trouble: tuple[str, ...]  #: what could not be read
+
+    @property
+    def inside(self) -> Flags:
+        """The window's samples that were read."""
+        samples = np.zeros(len(self.scene), bool)
+        samples[self.window.first : self.window.end] = True
+        return samples & self.scene.present
+
+    @property
+    def lo(self) -> int:
+        """When the window begins (µs of UTC)."""
+        return self.scene.moment(self.window.first) * 1_000_000
+
+    @property
+    def hi(self) -> int:
+        """When it ends."""
+        return self.scene.moment(self.window.end) * 1_000_000
+
+
+def chosen(root: Path, node: str | None, ring: Path | None = RING) -> Warehouse:
+    """The warehouse of the node, or of the only one; NasacctError where there are several."""
+    nodes = Warehouse(root, node, ring=ring).by_node()
+    if not nodes:
+        raise NasacctError(f"{root} holds no node's data yet; run `nasacct collect`", NO_INPUT)
+    if len(nodes) > 1:
+        names = ", ".join(str(one.node) for one in nodes)
+        raise NasacctError(f"{root} holds several nodes ({names}); say which one with --node", USAGE)
+    return nodes[0]
+
+
+def extent(warehouse: Warehouse) -> tuple[datetime, datetime]:
+    """From when to when something can be said; NasacctError where there is nothing of disks."""
+    found = warehouse.extent(VIEWS[:1])
+    if found is None:
+        raise NasacctError(
+            f"{warehouse.root} knows nothing of the disks of {warehouse.node}: enable the source `disks`", UNAVAILABLE
+        )
+    return found
+
+
+def judged(
+    warehouse: Warehouse, begin: datetime, end: datetime, pool: str | None = None, limits: Thresholds | None = None
+) -> Case:
+    """The window from `begin` to `end` of the pool that was worst then, or of a named one, judged.
+
+    NasacctError when the store says too little of it.
+    """
+    known_from, known_to = extent(warehouse)
+    begin, end = max(begin, known_from), min(end, known_to)
+    if begin >= end:
+        raise NasacctError(
+            f"nothing was read of {warehouse.node} then; it was from {known_from:%Y-%m-%d %H:%M} to "
+            f"{known_to:%Y-%m-%d %H:%M} UTC",
+            UNAVAILABLE,
+        )
+    lo, hi = us(max(begin - BEFORE, known_from)), us(min(end + AFTER, known_to))
+    pools = layout.layout(warehouse, lo, hi)
+    if pool is not None and pool not in {each.name for each in pools}:
+        names = ", ".join(each.name for each in pools) or "none"
+        raise NasacctError(f"{warehouse.node} has no pool {pool}; it has: {names}", NO_INPUT)
+    scenes = [(each, scene(warehouse, lo, hi, each)) for each in pools if pool in {None, each.name}]
+    seen = [(each, one, _window(one, us(begin), us(end))) for each, one in scenes if one is not None]
+    if not seen:
+        raise NasacctError(f"no disk of {warehouse.node} was busy then, so nobody saturated one", UNAVAILABLE)
+    limits = limits or Thresholds()
+    bad = [_badness(where, window, limits) for _, where, window in seen]
+    worst = max(range(len(seen)), key=lambda at: bad[at])
+    others = tuple(one.name for at, (one, _, _) in enumerate(seen) if at != worst and bad[at][0] > 0)
+    return _case(warehouse, *seen[worst], others, limits)
+
+
+def _case(
+    warehouse: Warehouse, pool: Pool, where: Scene, window: Episode, others: tuple[str, ...], limits: Thresholds
+) -> Case:
+    inside = where.present[window.first : window.end].sum()
+    if inside < _LEAST:
+        raise NasacctError(
+            f"of these {window.duration_s} s only {inside} samples of {STEP_S} s were read of pool {pool.name}; "
+            f"name a window in which at least {_LEAST} were",
+            UNAVAILABLE,
+        )
+    full = saturated(where, limits)
+    found = episodes.found(full, where.present, limits)
+    noted_then, trouble = _notes(warehouse, pool, where)
+    set_apart = noted(where, noted_then)
+    quiet = episodes.quiet([*found, window], where.present) & ~set_apart
+    known = inventory.read(warehouse.root)
+    owners, at = ByMember(known), where.moment(window.first) * 1_000_000
+    whose = {}
+    for name in where.members.names:
+        member = owners.of(str(warehouse.node), name, at)
+        whose[name] = f"member:{member}" if member else f"server:{name}"
+    seen = reached(where)
+    model = engine.learned(seen, [*found, window], set_apart)
+    return Case(
+        warehouse=warehouse,
+        node=str(warehouse.node),
+        pool=pool,
+        scene=where,
+        window=window,
+        found=found,
+        full=full,
+        quiet=quiet,
+        model=model,
+        judged=engine.looked_at(seen, window, found, model, whose),
+        whose=whose,
+        known=known,
+        exports=Exports(known),
+        others=others,
+        notes=tuple(note for note in noted_then if note.touches(str(warehouse.node), *_span(where, window), pool.name)),
+        trouble=trouble,
+    )
+
+
+def _notes(warehouse: Warehouse, pool: Pool, where: Scene) -> tuple[list[Note], tuple[str, ...]]:
+    """What was noted of the scene's time; a file that cannot be read is told, and keeps nobody from an answer."""
+    lo, hi = where.start * 1_000_000, where.moment(len(where)) * 1_000_000
+    try:
+        return notes.notes(warehouse.root, str(warehouse.node), lo, hi, pool.name), ()
+    except OSError as error:
+        return [], (str(of_os(error, "reading the notes")),)
+    except NasacctError as error:
+        return [], (str(error),)
+
+
+def _span(where: Scene, window: Episode) -> tuple[int, int]:
+    return where.moment(window.first) * 1_000_000, where.moment(window.end) * 1_000_000
+
+
+def around(
+    warehouse: Warehouse, moment: datetime, pool: str | None = None, limits: Thresholds | None = None
+) -> tuple[datetime, datetime]:
+    """The episode that somebody means who names a moment: the nearest one; else the minutes around it."""
+    known_from, known_to = extent(warehouse)
+    lo, hi = us(max(moment - BEFORE, known_from)), us(min(moment + BEFORE, known_to))
+    limits = limits or Thresholds()
+    near: list[tuple[float, datetime, datetime]] = []
+    for each in layout.layout(warehouse, lo, hi) if lo < hi else ():
+        seen = facts.of_time(warehouse, each, lo // 1_000_000, hi // 1_000_000) if pool in {None, each.name} else None
+        if seen is None:
+            continue
+        for one in episodes.found(saturated(seen, limits), seen.present, limits):
+            begin, end = (datetime.fromtimestamp(seen.moment(at), UTC) for at in (one.first, one.end))
+            near.append((max((begin - moment).total_seconds(), (moment - end).total_seconds(), 0.0), begin, end))
+    away, begin, end = min(near, default=(float("inf"), moment, moment))
+    return (begin, end) if away <= NEAR.total_seconds() else (moment - AROUND, moment + AROUND)
+
+
+def episode(warehouse: Warehouse, called: str, limits: Thresholds) -> tuple[datetime, datetime, str]:
+    """From when to when an episode was, and of which pool, by its id; NasacctError where there is none."""
+    day = datetime.strptime(called.rpartition("-")[0][-8:], "%Y%m%d").replace(tzinfo=UTC).date()
+    for tree in warehouse.trees():
+        ledger = kept.Ledger(tree, warehouse, limits)
+        for pool in ledger.pools():
+            for one in ledger.of(pool, day):
+                if one["id"] == called:
+                    begin, end = (datetime.fromtimestamp(one[name], UTC) for name in ("from", "to"))
+                    return begin, end, pool
+    raise kept.unknown(called)
+
+
+def _window(where: Scene, lo: int, hi: int) -> Episode:
+    """The samples that lie for the most part in the window, at least one."""
+    step, start = STEP_S * 1_000_000, where.start * 1_000_000
+    first, end = (round((at - start) / step) for at in (lo, hi))
+    first = min(max(first, 0), len(where) - 1)
+    return Episode(first, min(max(end, first + 1), len(where)))
+
+
+def _badness(where: Scene, window: Episode, limits: Thresholds) -> tuple[float, float]:
+    """How much of the window the disks did not keep up, and how busy they were."""
+    inside = slice(window.first, window.end)
+    return float(saturated(where, limits)[inside].mean()), float(
+        np.nan_to_num(where.disks.busy[:, inside]).max(axis=0).mean()
+    )
