@@ -21,13 +21,15 @@ def keep(
 ) -> int:
     """Make usage and rollups of what was collected.
 
-    Deletes what is older than configured. Runs beside `nasacct collect`, at the lowest CPU and I/O priority; stopping
+    Deletes what is older than configured, and judges the episodes of days that are over, where nasacct[reports] is
+    installed. Runs beside `nasacct collect`, at the lowest CPU and I/O priority; stopping
     it loses nothing.
     """
     settings = configured(config, root)
+    from nasacct.cli.chores import Chores
     from nasacct.collect import logs
     from nasacct.store.keep import idle, run
 
     logs.begin()
     idle()
-    return run(settings, once=once)
+    return run(settings, once=once, chores=Chores(settings))

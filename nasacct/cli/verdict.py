@@ -98,7 +98,21 @@ def verdict(
 
 def _judged(root: "Path", episode: str) -> "Judged | None":
     """What the store says of an episode; None where it knows nothing of it."""
-    del root, episode
+    from nasacct.reports.episodes import by_id
+    from nasacct.store.judgements import Judged
+    from nasacct.store.segments import SegmentError
+    from nasacct.store.tree import trees
+
+    for tree in trees(root):
+        try:
+            found = by_id(tree, episode)
+        except (SegmentError, OSError):
+            continue
+        said = found and found["verdict"]
+        if said:
+            culprits = [each for each in said["entities"] if each["culprit"]]
+            names = tuple(f"{each['kind']}:{each['name']}".rstrip(":") for each in culprits)
+            return Judged(said["verdict"], names, max((each["confidence"] for each in culprits), default=None))
     return None
 
 

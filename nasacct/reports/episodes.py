@@ -52,10 +52,15 @@ _DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class OfDay:
-    """The episodes that began on a day, in order; `until` is the Unix time up to which facts were needed for that."""
+    """The `episodes` that began on a day, in order, of all that there are in the facts `seen` around it (`others`).
+
+    `until` is the Unix time up to which facts were needed for that.
+    """
 
     day: date
-    episodes: list[tuple[Facts, Episode]]
+    seen: Facts
+    episodes: list[Episode]
+    others: list[Episode]
     until: int
     normal: Levels
 
@@ -71,7 +76,7 @@ def of_day(day: date, known: Known, limits: Thresholds, normal: Levels | None = 
     begin, end = start_of(day), start_of(day) + DAY_S
     mine = [each for each in found if begin <= seen.moment(each.first) < end]
     ends = [seen.moment(each.end) for each in mine]
-    return OfDay(day, [(seen, each) for each in mine], max([end, *ends]) + AFTER_S + LATER_S, normal)
+    return OfDay(day, seen, mine, found, max([end, *ends]) + AFTER_S + LATER_S, normal)
 
 
 def around(day: date, known: Known, limits: Thresholds, normal: Levels) -> tuple[Facts, list[Episode]]:
@@ -243,7 +248,7 @@ class Ledger:
         told = self.kept(pool, day)
         normal = Levels(*(np.inf if each is None else each for each in told["normal"])) if told is not None else None
         found = of_day(day, lambda each: self.facts(pool, each), limits, normal)
-        return [] if found is None else [record(pool, seen, each, limits) for seen, each in found.episodes]
+        return [] if found is None else [record(pool, found.seen, each, limits) for each in found.episodes]
 
 
 def compared(now: list[dict[str, Any]], then: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -42,9 +42,7 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
     if not len(grid) or not machine.num_rows:
         return None
     of_node = pc.is_null(machine.column("device"))
-    of_disks = machine.filter(pc.invert(of_node))
-    if pool.known:
-        of_disks = of_disks.filter(pc.is_in(of_disks.column("device"), pa.array(pool.disks, pa.string())))
+    of_disks = machine.filter(pc.is_in(machine.column("device"), pa.array(pool.disks, pa.string())))
     disks = Rows(of_disks, ["device"], grid)
     active = disks.growth("ms_io").any(axis=1).reshape(-1)
     if not active.any():

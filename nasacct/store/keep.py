@@ -17,7 +17,7 @@ import time
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -47,6 +47,24 @@ if TYPE_CHECKING:
     #: What a step does, in words, and the step.
     _Step = tuple[str, Callable[[], object]]
 
+
+class ChoreError(Exception):
+    """A chore failed; what it says is for the log."""
+
+
+class Chores(Protocol):
+    """What else is done in a tree that is kept, by those who know what the store does not."""
+
+    def begin(self, tree: Tree) -> None:
+        """The tree is held from now on; what is begun here is ended by `end`."""
+
+    def do(self, tree: Tree, stop: threading.Event) -> None:
+        """What is to be done now; `stop` ends it. ChoreError, OSError when it cannot be."""
+
+    def end(self) -> None:
+        """No tree is held any more."""
+
+
 log = logging.getLogger(__name__)
 
 #: How often there is something to do.
@@ -56,16 +74,18 @@ _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30}
 _WHO_PROCESS, _CLASS_IDLE = 1, 3 << 13
 
 
-def run(config: Config, *, once: bool = False) -> int:
+def run(config: Config, *, once: bool = False, chores: Chores | None = None) -> int:
     """Keep the store `config.root` until SIGTERM or SIGINT, or only `once`; gives back the exit status.
 
     It keeps the tree of `config.node`; `once` takes every node when there is no such tree, as in a store made by a
     replay, but no copies. NasacctError when the store is none, is of a newer version, another keeper holds it, or there
-    is nothing but copies.
+    is nothing but copies. `chores` are done when all else is.
     """
     stop = threading.Event()
     held: dict[str, Tree] = {}
     with ExitStack() as given_back:
+        if chores is not None:
+            given_back.callback(chores.end)
         for number in (signal.SIGTERM, signal.SIGINT):
             given_back.callback(signal.signal, number, signal.signal(number, lambda *_: stop.set()))
         if config.mountpoint is not None and not store_root.wait_for_mount(config.mountpoint, stop, log.info):
@@ -81,9 +101,13 @@ def run(config: Config, *, once: bool = False) -> int:
                     given_back.enter_context(store_root.lock(root, node, "keep"))
                     held[node] = tree
                     clean(tree)
+                    if chores is not None:
+                        chores.begin(tree)
             failed = 0 if _done("forgetting who is gone", partial(_depart, root, config.privacy.members_days)) else 1
             now = rules(root, config)
             failed += sum(keep(tree, time.time(), now, stop) for tree in held.values())
+            if chores is not None:
+                failed += sum(not _done(f"judging, node {t.node}", partial(chores.do, t, stop)) for t in held.values())
             if once:
                 return IO if failed else OK
             if stop.wait(PAUSE_S):
@@ -156,7 +180,7 @@ def _done(what: str, step: Callable[[], object]) -> bool:
         step()
     except OSError as error:
         log.error("%s", of_os(error, what))
-    except (SegmentError, pa.ArrowException) as error:
+    except (SegmentError, pa.ArrowException, ChoreError) as error:
         log.error("%s failed: %s", what, error)
     else:
         return True

@@ -55,7 +55,7 @@ def days(spans, *, rotational=True):
 def begun(parts, limits=LIMITS):
     """When the episodes of each day begin and end."""
     found = [kept.of_day(day, parts.get, limits) for day in parts]
-    return [(seen.moment(each.first), seen.moment(each.end)) for day in found for seen, each in day.episodes]
+    return [(day.seen.moment(each.first), day.seen.moment(each.end)) for day in found for each in day.episodes]
 
 
 @given(SPANS)
@@ -104,8 +104,7 @@ def test_an_episode_is_of_the_day_of_utc_on_which_it_began():
     first, second, _ = (kept.of_day(day, parts.get, LIMITS) for day in parts)
     assert len(first.episodes) == 1
     assert second.episodes == []
-    (seen, episode) = first.episodes[0]
-    assert kept.record("tank", seen, episode, LIMITS)["id"] == "tank-20260328-235500"
+    assert kept.record("tank", first.seen, first.episodes[0], LIMITS)["id"] == "tank-20260328-235500"
     assert first.until == start_of(DAY) + facts_of.DAY_S + 300 + 1500
 
 
@@ -116,7 +115,7 @@ def test_what_must_be_known_for_a_day_does_not_change_it():
     tomorrow = parts[next_day(DAY)]
     cut = dict(parts) | {next_day(DAY): tomorrow.of(tomorrow.start, found.until)}
     again = kept.of_day(DAY, cut.get, LIMITS)
-    assert [each for _, each in again.episodes] == [each for _, each in found.episodes]
+    assert again.episodes == found.episodes
 
 
 def test_parallel_disks_are_held_against_the_days_before():
