@@ -97,7 +97,10 @@ def test_a_disk_that_is_replaced_ends_and_another_begins(machine):
     machine.program.says((REAL / "spare.json").read_text())
     batch = machine.collector.cycle()
     assert ("rz", "vdi") in {(s.keys["name"], s.keys["device"]) for s in batch.ended}
-    rows = machine.collector.rows(batch, LAYOUT)
+    machine.program.says((REAL / "done.json").read_text())
+    assert disks(machine.collector.rows(machine.collector.cycle(), LAYOUT), "rz") == {"data": ["vdi"]}
+    machine.program.says((REAL / "spare.json").read_text())
+    rows = machine.collector.rows(machine.collector.cycle(), LAYOUT)
     assert rows[TANK, "tank", "zfs", "data", "vdg"]["state"] == 3
     assert disks(rows, "tank") == {"data": ["vdg", "vdn"]}
     machine.disk("vdf", rotational=False, life=2)
@@ -128,11 +131,15 @@ def test_a_pool_that_does_not_answer_stays_as_it_was(machine):
     assert (batch.complete, batch.note, batch.ended) == (False, "pool tank is suspended", [])
     assert machine.program.asked.read_text().splitlines()[-1] == "status -j --json-int rz"
     (machine.kstats / "tank" / "state").write_text("ONLINE\n")
-    for text, errors in (("", "cannot open 'tank': I/O error\n"), ("{", ""), ("", "")):
-        machine.program.says(text, errors, status=1)
+    for text, errors, status, note in (
+        ("", "cannot open 'tank': I/O error\n", 1, "cannot open 'tank': I/O error"),
+        ("{", "", 0, "zpool status: line 1: it is no JSON"),
+        ("", "", 1, "zpool status ended with status 1"),
+        ('{"pools": {}}', "", 0, "zpool status says nothing of rz; zpool status says nothing of tank"),
+    ):
+        machine.program.says(text, errors, status)
         batch = machine.collector.cycle()
-        assert (batch.complete, batch.ended) == (False, [])
-        assert batch.note
+        assert (batch.complete, batch.ended, note in batch.note) == (False, [], True)
     machine.program.path.unlink()
     assert "program" in machine.collector.cycle().note
     machine.program.says((REAL / "done.json").read_text())
