@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
     from nasacct.collect.foundations import Foundation
     from nasacct.collect.machine import Disk, Listing, Machine, Server
+    from nasacct.collect.zfs_sync import Dataset
 
 _NO_MORE = "dataset does not exist"
-#: A server, the pool's id, the dataset's guid, how it syncs.
-_Place = tuple["Server", str, str | None, int]
+#: A server, the pool's id, the dataset's guid and its id in the stream `datasets`, how it syncs.
+_Place = tuple["Server", str, str | None, str | None, int]
 
 
 class Places:
@@ -56,9 +57,9 @@ class Places:
         self.pace_s, self._interval_s = SOON_S, float(interval_s)
         self._admit, self._kstats, self._sys_root = admit, kstats, sys_root
         self._program = Program("zfs", runs)
-        #: by name, guid and sync
-        self._datasets_known: dict[str, tuple[str, int]] = {}
-        self._subjects: dict[tuple[str, str, str | None], Subject] = {}
+        #: by name
+        self._datasets_known: dict[str, Dataset] = {}
+        self._subjects: dict[tuple[str | None, ...], Subject] = {}
         self._changes, self._looked = Changes(PLACES), False
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
@@ -73,7 +74,7 @@ class Places:
         batch = Batch(self.name, machine.now(), [], complete=listing.complete and not notes, note="; ".join(notes))
         batch.cpu_us = cpu_us() - cpu
         values = np.array([[count, sync] for (*_, sync), count in places.items()], np.int64)
-        subjects = [self._subject(server, pool, dataset) for server, pool, dataset, _ in places]
+        subjects = [self._subject(server, pool, dataset, objset) for server, pool, dataset, objset, _ in places]
         batch.listed = subjects
         batch.rows = self._changes.rows(subjects, values)
         if batch.complete:
@@ -95,13 +96,14 @@ class Places:
         as_asked = SYNCS.index("standard")
         for server, below in below_servers:
             if below.kind == "zfs":
-                guid, sync = self._datasets_known.get(below.dataset or "", (None, ABSENT))
-                yield server, guids.get(below.pool, below.pool), guid, sync
+                pool, one = guids.get(below.pool), self._datasets_known.get(below.dataset or "")
+                objset = f"{pool}-{one.number:x}" if pool and one else None
+                yield server, pool or below.pool, one and one.guid, objset, one.sync if one else ABSENT
             else:
-                yield server, below.pool, None, as_asked
+                yield server, below.pool, None, None, as_asked
 
-    def _datasets(self, names: Collection[str]) -> tuple[dict[str, tuple[str, int]], list[str]]:
-        """Guids and syncs by name, of pools that answer, and what could not be had."""
+    def _datasets(self, names: Collection[str]) -> tuple[dict[str, Dataset], list[str]]:
+        """Datasets by name, of pools that answer, and what could not be had."""
         try:
             stands = pools.look(self._kstats) if names else {}
         except OSError:
@@ -116,11 +118,11 @@ class Places:
         except (OSError, ParseError) as error:
             return {}, [*notes, f"zfs list: {error}"]
 
-    def _subject(self, server: Server, pool: str, dataset: str | None) -> Subject:
-        known = server.epoch, pool, dataset
+    def _subject(self, server: Server, pool: str, dataset: str | None, objset: str | None) -> Subject:
+        known = server.epoch, pool, dataset, objset
         subject = self._subjects.get(known)
         if subject is None:
-            keys = {"server": server.name, "pool": pool, "dataset": dataset}
+            keys = {"server": server.name, "pool": pool, "dataset": dataset, "objset": objset}
             subject = self._subjects[known] = Subject(self.name, keys, f"{server.epoch}/{pool}/{dataset or ''}")
             subject.sid = self._admit(subject)
         return subject

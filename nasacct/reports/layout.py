@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from nasacct.reports.questions import question
+from nasacct.store.schema import SYNCS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +26,7 @@ ACTIVE = ("disks", "nfsd")
 BACK = timedelta(hours=2)
 #: What is more is told of first: who shares disks with it belongs to it.
 _KINDS = ("zfs", "md", "disk")
-_DATA = "data"
+_DATA, _DISABLED = "data", SYNCS.index("disabled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class Pool:
     writes reach its disks with the next transaction group, which is begun each `txg_timeout_s` (None: unknown).
     `servers` are those whose exports lie on it. Not `known`: nobody told which disks are its own, or whose exports lie
     on it. `ids` are its keys in the streams `layout`, `scans` and `pools`, several where pools share their disks;
-    `guid` is that of ZFS.
+    `guid` is that of ZFS. `datasets` are those of each server there by their ids in the stream `datasets`; `unsynced`
+    are servers whose datasets there all have sync=disabled, so that no commit of theirs waits for the disks.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Pool:
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     guid: str | None = None
     ids: tuple[str, ...] = ()
+    datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unsynced: tuple[str, ...] = ()
 
 
 def layout(warehouse: Warehouse, lo: int, hi: int) -> tuple[Pool, ...]:
@@ -70,7 +74,7 @@ def layout(warehouse: Warehouse, lo: int, hi: int) -> tuple[Pool, ...]:
     placed: set[str] = set()
     for row in places:
         if (below := of_pool.get(row["pool"])) is not None:
-            below.servers.add(row["server"])
+            below.servers.setdefault(row["server"], []).append((row["objset"], row["sync"]))
             placed.add(row["server"])
     lost = set(asked) - placed
     pools = [group.pool(lost) for group in told]
@@ -103,7 +107,8 @@ class _Group:
     ids: list[str]
     txg_timeout_s: int | None = None
     roles: dict[str, dict[str, int | None]] = field(default_factory=dict)
-    servers: set[str] = field(default_factory=set)
+    #: of each server there, ids of its datasets, and how they sync
+    servers: dict[str, list[tuple[str | None, int | None]]] = field(default_factory=dict)
 
     def data(self) -> Mapping[str, int | None]:
         """The disks that hold data, and whether they rotate."""
@@ -129,12 +134,18 @@ class _Group:
             rotational=True if 1 in rotates else (False if rotates == {0} else None),
             transactional=self.kind == "zfs",
             txg_timeout_s=self.txg_timeout_s,
-            servers=tuple(sorted(self.servers | lost)),
+            servers=tuple(sorted(self.servers.keys() | lost)),
             known=not lost,
             others={role: tuple(sorted(disks)) for role, disks in sorted(self.roles.items()) if role != _DATA},
             guid=self.ids[0] if self.kind == "zfs" else None,
             ids=tuple(self.ids),
+            datasets={name: ids for name, on in sorted(self.servers.items()) if (ids := _ids(on))},
+            unsynced=tuple(sorted(name for name, on in self.servers.items() if all(s == _DISABLED for _, s in on))),
         )
+
+
+def _ids(on: Iterable[tuple[str | None, int | None]]) -> tuple[str, ...]:
+    return tuple(sorted(id_ for id_, _ in on if id_ is not None))
 
 
 def _merged(rows: Iterable[dict[str, Any]]) -> list[_Group]:

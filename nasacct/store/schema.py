@@ -307,9 +307,10 @@ LAYOUT = Stream("layout", "layout", ("pool", "name", "system", "role", "device")
 
 #: What `sync` of a dataset can be, by number; what is no dataset is synced as asked.
 SYNCS = ("standard", "always", "disabled")
-#: On which pool exports of a server lie, and in which dataset (its guid; NULL: none, or unknown).
+#: On which pool exports of a server lie, and in which dataset: its guid, as `space` has it, and its id in `datasets`
+#: (NULL: none, or unknown).
 _PLACES = (Measure("exports", "directories", "gauge"), Measure("sync", "sync", "gauge"))
-PLACES = Stream("places", "places", ("server", "pool", "dataset"), _PLACES, _as_read(_PLACES))
+PLACES = Stream("places", "places", ("server", "pool", "dataset", "objset"), _PLACES, _as_read(_PLACES))
 
 #: What was read of a pool to look whether it is whole: scrub, resilver, check, resync and so on (`function`). Each byte
 #: was read `copies_hundredths` times by its disks.

@@ -18,7 +18,7 @@ MOUNTS = """
 35 1 8:1 / /plain rw - ext4 /dev/sdc1 rw
 36 1 0:99 / /ram rw - tmpfs none rw
 """
-LIST = "tank/nas/1001\t71\tstandard\ntank/nas/1001/my photos\t72\tdisabled\n"
+LIST = "tank/nas/1001\t71\t140\tstandard\ntank/nas/1001/my photos\t72\t147\tdisabled\n"
 
 
 def server(name, *directories):
@@ -62,13 +62,13 @@ def test_each_server_is_where_its_directories_are(machine):
     """Directories count once, for however many hosts; what no disk is below is not known, nor who shows nothing."""
     batch, rows = look(machine, *SERVERS)
     assert rows == {
-        ("101", "7", "71"): {"exports": 2, "sync": 0},
-        ("102", "7", "72"): {"exports": 1, "sync": 2},
-        ("103", "md0", None): {"exports": 1, "sync": 0},
-        ("103", "sdc", None): {"exports": 1, "sync": 0},
+        ("101", "7", "71", "7-8c"): {"exports": 2, "sync": 0},
+        ("102", "7", "72", "7-93"): {"exports": 1, "sync": 2},
+        ("103", "md0", None, None): {"exports": 1, "sync": 0},
+        ("103", "sdc", None, None): {"exports": 1, "sync": 0},
     }
     assert (batch.complete, batch.note) == (True, "")
-    asked = "list -Hp -t filesystem -o name,guid,sync tank/nas/1001 tank/nas/1001/my photos\n"
+    asked = "list -Hp -t filesystem -o name,guid,objsetid,sync tank/nas/1001 tank/nas/1001/my photos\n"
     assert machine.program.asked.read_text() == asked
     assert look(machine, *SERVERS)[1] == {}
 
@@ -78,7 +78,7 @@ def test_who_syncs_otherwise_and_who_has_ended_is_told(machine):
     look(machine, *SERVERS)
     machine.program.says(LIST.replace("standard", "always"))
     batch, rows = look(machine, SERVERS[0])
-    assert rows == {("101", "7", "71"): {"exports": 2, "sync": 1}}
+    assert rows == {("101", "7", "71", "7-8c"): {"exports": 2, "sync": 1}}
     assert sorted({s.keys["server"] for s in batch.ended}) == ["102", "103"]
 
 
@@ -88,7 +88,7 @@ def test_of_a_pool_that_does_not_answer_is_known_what_it_said(machine):
         LIST.splitlines()[0] + "\n", "cannot open 'tank/nas/1001/my photos': dataset does not exist\n", 1
     )
     batch, rows = look(machine, *SERVERS[:2])
-    assert (batch.complete, rows["102", "7", None]) == (True, {"exports": 1})
+    assert (batch.complete, rows["102", "7", None, None]) == (True, {"exports": 1})
     (machine.kstats / "tank" / "state").write_text("SUSPENDED\n")
     batch, rows = look(machine, *SERVERS[:2])
     assert (batch.complete, batch.note, batch.ended, rows) == (False, "pool tank is suspended", [], {})
@@ -101,7 +101,7 @@ def test_of_a_pool_that_does_not_answer_is_known_what_it_said(machine):
 def test_without_zfs_others_are_known(machine):
     """A pool without a guid, of ZFS before 2.2, has its name for one."""
     (machine.kstats / "tank" / "guid").unlink()
-    assert ("101", "tank", "71") in look(machine, *SERVERS)[1]
+    assert ("101", "tank", "71", None) in look(machine, *SERVERS)[1]
     machine.kstats.rename(machine.folder / "gone")
     batch, rows = look(machine, SERVERS[2])
     assert (batch.complete, rows) == (True, {})

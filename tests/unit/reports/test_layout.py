@@ -33,8 +33,12 @@ layout pool=sdc name=sdc system=disk role=data device=sdc slices 1+0x3
 layout pool=sdc name=sdc system=disk role=data device=sdc rotational ? ? ? ?
 """
 PLACED = """
-places server=101 pool=7 dataset=71 exports 1+0x3
-places server=102 pool=7 dataset=72 exports 1+0x3
+places server=101 pool=7 dataset=71 objset=7-8c exports 1+0x3
+places server=101 pool=7 dataset=71 objset=7-8c sync 2+0x3
+places server=102 pool=7 dataset=72 objset=7-93 exports 1+0x3
+places server=102 pool=7 dataset=72 objset=7-93 sync 2+0x3
+places server=102 pool=7 dataset=73 objset=7-9a exports 1+0x3
+places server=102 pool=7 dataset=73 objset=7-9a sync ? ? ? ?
 """
 
 
@@ -82,6 +86,8 @@ def test_pools_have_the_disks_and_servers_that_were_told(tmp_path):
         others={"log": ("sdd",)},
         guid="7",
         ids=("7",),
+        datasets={"101": ("7-8c",), "102": ("7-93", "7-9a")},
+        unsynced=("101",),
     )
     assert (own.name, own.disks, own.rotational, own.transactional, own.servers, own.known, own.guid) == (
         "sdc", ("sdc",), None, False, (), True, None,
@@ -107,7 +113,7 @@ layout pool={name} name={name} system={kind} role=data device=sdb slices 1+0x3
 layout pool=8 name=fast system=zfs role=data device=sde slices 1+0x3
 layout pool=8 name=fast system=zfs role=log device=sdd slices 1+0x3
 """
-    placed = PLACED.replace("server=102 pool=7 dataset=72", f"server=102 pool={name} dataset=")
+    placed = PLACED.replace("server=102 pool=7", f"server=102 pool={name}")
     found = {pool.name: pool for pool in of(tmp_path, BUSY + TANK + more + placed)}
     assert set(found) == {"tank", "sdc", "fast"}
     assert (found["tank"].ids, found["tank"].servers) == (("7", name), ("101", "102"))
