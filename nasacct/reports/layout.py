@@ -15,6 +15,8 @@ import pyarrow as pa
 
 from nasacct.reports.questions import question
 from nasacct.store.schema import SYNCS
+from nasacct.store.warehouse import Question
+from nasacct.times import of_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,10 +38,11 @@ class Pool:
     `disks` are those that hold its data, as the stream `disks` calls their devices; `others` those of other roles by
     these (special, dedup, log, cache, spare). `rotational`: whether any of `disks` is, None: unknown. `transactional`:
     writes reach its disks with the next transaction group, which is begun each `txg_timeout_s` (None: unknown).
-    `servers` are those whose exports lie on it. Not `known`: nobody told which disks are its own, or whose exports lie
-    on it. `ids` are its keys in the streams `layout`, `scans` and `pools`, several where pools share their disks;
-    `guid` is that of ZFS. `datasets` are those of each server there by their ids in the stream `datasets`; `unsynced`
-    are servers whose datasets there all have sync=disabled, so that no commit of theirs waits for the disks.
+    `servers` are those whose exports lie on it, and the `unplaced`, of which nobody told where theirs lie. Not `known`:
+    nobody told of any pool, and these are all disks that were busy. `ids` are its keys in the streams `layout`, `scans`
+    and `pools`, several where pools share their disks; `guid` is that of ZFS. `datasets` are those of each server there
+    by their ids in the stream `datasets`; `unsynced` are servers whose datasets there all have sync=disabled, so that
+    no commit of theirs waits for the disks.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Pool:
     ids: tuple[str, ...] = ()
     datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unsynced: tuple[str, ...] = ()
+    unplaced: tuple[str, ...] = ()
 
 
 def layout(warehouse: Warehouse, lo: int, hi: int) -> tuple[Pool, ...]:
@@ -62,14 +66,23 @@ def layout(warehouse: Warehouse, lo: int, hi: int) -> tuple[Pool, ...]:
 
     Disks that were part of a pool in any of that time are its own.
     """
-    active = warehouse.query(question("layout_active"), {"lo": lo, "hi": hi}, views=ACTIVE).to_pylist()
+    span: dict[str, Any] = {"lo": lo, "hi": hi}
+    back = span | {"back": BACK // timedelta(microseconds=1)}
+    found = warehouse.answers(
+        [
+            Question(question("layout_active"), span, ACTIVE, of_rows=True),
+            Question(question("layout_parts"), back, ("layout",), of_rows=True),
+            Question(question("layout_places"), back, ("places",), of_rows=True),
+        ],
+        of_us(lo) - BACK,
+        of_us(hi),
+    )
+    active, parts, places = (table.to_pylist() for table in found)
     busy = [row["device"] for row in active if row["device"] is not None]
     asked = [row["server"] for row in active if row["server"] is not None]
     if not busy:
         return ()
-    span = {"lo": lo, "hi": hi, "back": BACK // timedelta(microseconds=1)}
-    told = _merged(warehouse.query(question("layout_parts"), span, views=["layout"]).to_pylist())
-    places = warehouse.query(question("layout_places"), span, views=["places"]).to_pylist() if told else []
+    told = _merged(parts)
     of_pool: dict[Any, _Group] = {id_: group for group in told for id_ in group.ids}
     placed: set[str] = set()
     for row in places:
@@ -80,7 +93,7 @@ def layout(warehouse: Warehouse, lo: int, hi: int) -> tuple[Pool, ...]:
     pools = [group.pool(lost) for group in told]
     rest = [device for device in busy if all(device not in group.all_disks() for group in told)]
     if not told or (lost and rest):
-        pools.append(_unknown(str(warehouse.node), rest, lost))
+        pools.append(_untold(str(warehouse.node), rest, lost, known=bool(told)))
     return tuple(sorted(pools, key=lambda pool: pool.name))
 
 
@@ -89,8 +102,9 @@ def scans(warehouse: Warehouse, lo: int, hi: int) -> pa.Table:
 
     A row is what all disks of the pool read for one between two looks, in the order of time.
     """
-    rows = warehouse.query(question("scans"), {"lo": lo, "hi": hi}, views=["scans"])
-    pools = layout(warehouse, lo, hi)
+    span = {"lo": lo, "hi": hi}
+    rows = warehouse.query(question("scans"), span, views=["scans"], since=of_us(lo), until=of_us(hi))
+    pools = layout(warehouse, lo, hi) if rows.num_rows else ()
     names = {id_: pool.name for pool in pools for id_ in pool.ids}
     unknown = next((pool.name for pool in pools if not pool.ids), None)
     called = [names.get(id_, unknown or id_) for id_ in map(str, rows.column("pool").to_pylist())]
@@ -135,12 +149,13 @@ class _Group:
             transactional=self.kind == "zfs",
             txg_timeout_s=self.txg_timeout_s,
             servers=tuple(sorted(self.servers.keys() | lost)),
-            known=not lost,
+            known=True,
             others={role: tuple(sorted(disks)) for role, disks in sorted(self.roles.items()) if role != _DATA},
             guid=self.ids[0] if self.kind == "zfs" else None,
             ids=tuple(self.ids),
             datasets={name: ids for name, on in sorted(self.servers.items()) if (ids := _ids(on))},
             unsynced=tuple(sorted(name for name, on in self.servers.items() if all(s == _DISABLED for _, s in on))),
+            unplaced=tuple(sorted(lost)),
         )
 
 
@@ -172,7 +187,8 @@ def _merged(rows: Iterable[dict[str, Any]]) -> list[_Group]:
     return found
 
 
-def _unknown(name: str, disks: Iterable[str], servers: Iterable[str]) -> Pool:
+def _untold(name: str, disks: Iterable[str], servers: Iterable[str], *, known: bool) -> Pool:
+    """Disks of no pool that anybody told of, as one."""
     return Pool(
         name=name,
         kind="disk",
@@ -181,5 +197,6 @@ def _unknown(name: str, disks: Iterable[str], servers: Iterable[str]) -> Pool:
         transactional=False,
         txg_timeout_s=None,
         servers=tuple(sorted(servers)),
-        known=False,
+        known=known,
+        unplaced=tuple(sorted(servers)),
     )

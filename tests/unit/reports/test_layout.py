@@ -61,6 +61,7 @@ def test_what_nobody_told_is_one_pool(tmp_path):
             txg_timeout_s=None,
             servers=("101", "102"),
             known=False,
+            unplaced=("101", "102"),
         ),
     )
     assert scans(Warehouse(tmp_path), START, START + 30_000_000).num_rows == 0
@@ -99,10 +100,10 @@ def test_a_server_of_which_nobody_told_may_use_any_pool(tmp_path):
     text = BUSY + TANK + PLACED.replace("places server=102 pool=7", "places server=102 pool=9")
     found = {pool.name: pool for pool in of(tmp_path / "one", text)}
     assert {name: pool.servers for name, pool in found.items()} == {"tank": ("101", "102"), "sdc": ("102",)}
-    assert not any(pool.known for pool in found.values())
+    assert {(pool.known, pool.unplaced) for pool in found.values()} == {(True, ("102",))}
     text += "disks disk=d5 device=sdx ms_io 0+7x3\n"
     rest = next(pool for pool in of(tmp_path / "two", text) if pool.name == "nas1")
-    assert (rest.disks, rest.servers, rest.known) == (("sdx",), ("102",), False)
+    assert (rest.disks, rest.servers, rest.known, rest.ids) == (("sdx",), ("102",), True, ())
 
 
 @pytest.mark.parametrize(("kind", "name"), [("md", "md0"), ("disk", "sdb")])
