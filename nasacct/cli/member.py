@@ -79,9 +79,12 @@ def member(
     if out or step:
         raise NasacctError("--out and --step go with export; leave them out", USAGE)
     from nasacct.store import forgetting
+    from nasacct.store.mentions import mentions
 
     try:
         todo = forgetting.plan(settings.root, who)
+        for command in mentions(settings.root, who):
+            print(f"words that may name them stay unless you erase them: {command}", file=sys.stderr)
         rows = _rows(settings.root, todo)
         show(
             rows,

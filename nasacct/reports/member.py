@@ -17,7 +17,7 @@ from nasacct.reports.mine import MyClients, MyExports, MyVpses
 from nasacct.reports.owning import by_owner
 from nasacct.reports.space import space
 from nasacct.reports.usage import ask
-from nasacct.store import forgotten, inventory
+from nasacct.store import forgotten, inventory, judgements
 from nasacct.store.inventory import EVER
 from nasacct.store.journal_ring import RING
 from nasacct.store.personal import Personal
@@ -66,6 +66,7 @@ def exported(root: Path, member: str, step: str | None, zone: tzinfo, ring: Path
         "vpses": asked.by("vps", "client", lambda: MyVpses(known, member, warehouse.addresses())),
         "clients_of_exports": asked.clients(),
         "space": [asdict(one) for one in space(root, member, ring=ring)],
+        "judgements": list(_judgements(root, member)),
     }
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
@@ -84,6 +85,19 @@ def _statements(personal: Personal) -> Iterator[dict[str, Any]]:
                     "since": None if since == EVER[0] else of_us(since),
                     "until": None if until == EVER[1] else of_us(until),
                 }
+
+
+def _judgements(root: Path, member: str) -> Iterator[dict[str, Any]]:
+    """What was said of verdicts that accused the member: without the words, which may name others."""
+    for each in judgements.read(root):
+        if each.judged is not None and f"member:{member}" in each.judged.culprits:
+            yield {
+                "episode": each.episode,
+                "judgement": each.judgement,
+                "told": each.told,
+                "verdict": each.judged.verdict,
+                "confidence": each.judged.confidence,
+            }
 
 
 class _Asked:

@@ -1,11 +1,13 @@
 """`nasacct member`, as somebody types it."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from forgetful import ADDRESSES, NAMES, PLAIN, record
 
-from nasacct.store import inventory, root
+from nasacct.store import inventory, judgements, notes, root
+from nasacct.store.judgements import Judged
 from nasacct.store.root import lock
 
 
@@ -83,6 +85,46 @@ def test_an_export_is_a_file_for_nobody_else(ask, tmp_path):
     assert after["forgotten"]
     assert (after["vpses"], after["inventory"][0]["is"]) == ([], {"member": "1001", "server": "101"})
     assert after["exports"] == found["exports"]
+
+
+def test_words_that_may_name_them_are_told_and_nobody_elses(ask, store):
+    """By their number, their names, addresses and datasets; words that are erased are told no more."""
+    now = datetime.now(UTC)
+    for text in (f"called {NAMES[0].upper()}.", f"ping {ADDRESSES[0]}", "of 1001, again", "of 11001", "Boris moved"):
+        notes.tell(store, text, (now, now), ["nas1"], now)
+    judgements.judge(store, "tank@1", "rejected", now, text=f"not {NAMES[0]}")
+    judgements.judge(store, "tank@2", "rejected", now, text="not Boris")
+    theirs = [n for n in notes.read(store) if n.text.startswith(("called", "ping", "of 1001"))]
+    wanted = [f"nasacct note --erase {n.id}" for n in theirs]
+    dry = ask("forget", "1001", "--dry-run")
+    assert dry.returncode == 0
+    told = [line.partition(": ")[2] for line in dry.stderr.splitlines()]
+    assert sorted(told) == sorted([*wanted, "nasacct verdict tank@1 --erase"])
+    for command in wanted:
+        notes.erase(store, command.rpartition(" ")[2], now)
+    judgements.erase(store, "tank@1", now)
+    assert ask("forget", "1001", "--dry-run").stderr == ""
+
+
+def test_an_export_has_what_was_said_of_verdicts_that_accused_them(ask, store):
+    """Of nobody else's, without words, and without who else was accused."""
+    now = datetime.now(UTC)
+    both = Judged("members", ("member:1001", "member:1002"), 0.9)
+    judgements.judge(store, "tank@1", "confirmed", now, judged=both, text="Boris, too")
+    judgements.judge(store, "tank@2", "confirmed", now, judged=Judged("members", ("member:1002",), 0.9))
+    judgements.judge(store, "tank@3", "confirmed", now)
+    exported = ask("export", "1001").stdout
+    assert json.loads(exported)["judgements"] == [
+        {
+            "episode": "tank@1",
+            "judgement": "confirmed",
+            "told": now.isoformat().replace("+00:00", "Z"),
+            "verdict": "members",
+            "confidence": 0.9,
+        }
+    ]
+    assert "1002" not in exported
+    assert "Boris" not in exported
 
 
 def test_who_was_forgotten_comes_back_only_when_somebody_says_so(nasacct, ask, store, tmp_path):
