@@ -9,24 +9,35 @@ import typer
 
 from nasacct.cli.answer import Column, Form, form, show
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, configured
-from nasacct.errors import CONFIG, DATA, IO, NO_INPUT, OK, PERMISSION, TEMPORARY, USAGE, NasacctError, of_os
+from nasacct.errors import (
+    CONFIG,
+    DATA,
+    IO,
+    NO_INPUT,
+    OK,
+    PERMISSION,
+    TEMPORARY,
+    UNAVAILABLE,
+    USAGE,
+    NasacctError,
+    of_os,
+)
 from nasacct.times import render
 from nasacct.units import in_count, in_percent
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from nasacct.reports.hit_rate import HitRate
-    from nasacct.store.judgements import Judged, Judgement, Said
+    from nasacct.store.judgements import Judgement, Said
 
 EXAMPLES = {
-    'nasacct verdict EPISODE confirm --note "its owner says so"': "the verdict on an episode was right",
-    'nasacct verdict EPISODE reject --note "it was a scrub"': "it was wrong",
+    'nasacct verdict tank-20261127-140500 confirm --note "its owner says so"': "the verdict on an episode was right",
+    'nasacct verdict tank-20261127-140500 reject --note "it was a scrub"': "it was wrong",
     "nasacct verdict --list": "what was judged, and how often the verdict was right",
     "nasacct verdict --rate": "how often, by kind of verdict and by confidence",
 }
-STATUSES = (OK, USAGE, DATA, NO_INPUT, IO, TEMPORARY, PERMISSION, CONFIG)
+STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, IO, TEMPORARY, PERMISSION, CONFIG)
 
 
 class Judging(StrEnum):
@@ -41,7 +52,9 @@ _NAMES = ("episode", "judgement", "note", "by", "told", "verdict", "culprits", "
 
 
 def verdict(
-    episode: Annotated[str | None, typer.Argument(metavar="EPISODE", help="The episode's id.")] = None,
+    episode: Annotated[
+        str | None, typer.Argument(metavar="EPISODE", help="The episode, as `nasacct episodes` calls it.")
+    ] = None,
     judging: Annotated[
         Judging | None, typer.Argument(metavar="JUDGEMENT", help="confirm: it was right; reject: it was wrong.")
     ] = None,
@@ -62,6 +75,7 @@ def verdict(
     Who knows what it was in the end tells it, and so how far verdicts are to be trusted here. A later judgement of an
     episode replaces the one before; both are kept. --rate shows how many of the judged verdicts were confirmed, with
     the interval in which the truth lies nine times in ten, by kind of verdict and by how sure it was of its culprits.
+    Of an episode that the keeper had not judged then it is what the keeper says of it now.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     wanted = sum((judging is not None, listed, rate, erase))
@@ -72,7 +86,9 @@ def verdict(
     if rate and episode is not None:
         raise NasacctError("--rate is of all episodes; leave out which", USAGE)
     settings = configured(config, root)
+    from nasacct.reports.attribution.thresholds import Thresholds
     from nasacct.reports.hit_rate import hit_rates
+    from nasacct.reports.judged_now import judged_now, with_what_was_judged
     from nasacct.store import judgements
     from nasacct.store.root import existing
 
@@ -82,11 +98,12 @@ def verdict(
         if episode is not None:
             judgements.known(episode)
         if judging is not None:
-            judged = _judged(settings.root, episode or "")
+            limits = Thresholds(**settings.episodes.model_dump())
+            judged = judged_now(settings.root, episode or "", limits, settings.store.ring_dir)
             judgements.judge(settings.root, episode or "", _SAID[judging], now, judged=judged, text=note, by=by)
         elif erase:
             judgements.erase(settings.root, episode or "", now)
-        every = judgements.read(settings.root)
+        every = with_what_was_judged(settings.root, judgements.read(settings.root))
     except OSError as error:
         raise of_os(error, f"reading the judgements of {settings.root}") from None
     if rate:
@@ -94,26 +111,6 @@ def verdict(
         return
     found = [each for each in every if episode in (None, each.episode)]
     _show(found, shape, settings.tz, _told(hit_rates(every)[0]) if found else "nothing was judged")
-
-
-def _judged(root: "Path", episode: str) -> "Judged | None":
-    """What the store says of an episode; None where it knows nothing of it."""
-    from nasacct.reports.episodes import by_id
-    from nasacct.store.judgements import Judged
-    from nasacct.store.segments import SegmentError
-    from nasacct.store.tree import trees
-
-    for tree in trees(root):
-        try:
-            found = by_id(tree, episode)
-        except (SegmentError, OSError):
-            continue
-        said = found and found["verdict"]
-        if said:
-            culprits = [each for each in said["entities"] if each["culprit"]]
-            names = tuple(f"{each['kind']}:{each['name']}".rstrip(":") for each in culprits)
-            return Judged(said["verdict"], names, max((each["confidence"] for each in culprits), default=None))
-    return None
 
 
 def _told(rate: "HitRate") -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nasacct.errors import NO_INPUT, NasacctError
 from nasacct.reports.breakdown import order, views
+from nasacct.reports.judged_now import with_what_was_judged
 from nasacct.reports.mine import MyClients, MyExports, MyVpses
 from nasacct.reports.owning import by_owner
 from nasacct.reports.space import space
@@ -66,7 +67,7 @@ def exported(root: Path, member: str, step: str | None, zone: tzinfo, ring: Path
         "vpses": asked.by("vps", "client", lambda: MyVpses(known, member, warehouse.addresses())),
         "clients_of_exports": asked.clients(),
         "space": [asdict(one) for one in space(root, member, ring=ring)],
-        "judgements": list(_judgements(root, member)),
+        "judgements": list(_judgements(root, known, member)),
     }
     for trouble in warehouse.trouble:
         log.warning("%s", trouble)
@@ -87,16 +88,21 @@ def _statements(personal: Personal) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _judgements(root: Path, member: str) -> Iterator[dict[str, Any]]:
+def _judgements(root: Path, known: Inventory, member: str) -> Iterator[dict[str, Any]]:
     """What was said of verdicts that accused the member: without the words, which may name others."""
-    for each in judgements.read(root):
-        if each.judged is not None and f"member:{member}" in each.judged.culprits:
+    mine = MyExports(known, member)
+    for each in with_what_was_judged(root, judgements.read(root)):
+        judged = each.judged
+        if judged is None or judged.node is None or judged.begin is None:
+            continue
+        servers = (name.removeprefix("server:") for name in judged.culprits if name.startswith("server:"))
+        if any(mine.of(judged.node, server, us(judged.begin)) for server in servers):
             yield {
                 "episode": each.episode,
                 "judgement": each.judgement,
                 "told": each.told,
-                "verdict": each.judged.verdict,
-                "confidence": each.judged.confidence,
+                "verdict": judged.verdict,
+                "confidence": judged.confidence,
             }
 
 

@@ -4,8 +4,9 @@
 
 A chronicle (`chronicle.py`). What `is` says:
 
-    {"episode": "tank@2026-11-27T14:05:00Z", "judgement": "confirmed",
-     "judged": {"verdict": "members", "culprits": ["member:1001"], "confidence": 0.93}}
+    {"episode": "tank-20261127-140500", "judgement": "confirmed",
+     "judged": {"verdict": "members", "culprits": ["server:123"], "confidence": 0.93, "node": "nas1",
+                "from": "2026-11-27T14:05:00Z"}}
 
 `judged` is what was said of the episode when it was judged, null: nobody knows. Of two judgements of one episode the
 later holds, and both are kept.
@@ -16,14 +17,15 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from nasacct.errors import USAGE, NasacctError
 from nasacct.store.chronicle import Chronicle
+from nasacct.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from nasacct.store.chronicle import Entry
@@ -35,11 +37,17 @@ _EPISODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+=@/-]{0,199}")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What was judged: the verdict's kind, whom it accuses, and how sure it is of that (0 to 1; None: of nobody)."""
+    """What was judged: the verdict's kind, whom it accuses, and how sure it is of that (0 to 1; None: of nobody).
+
+    Culprits are servers (`server:123`), `local` or disks (`hardware:sdc`): whose a server was on the `node` when the
+    episode began is for who asks.
+    """
 
     verdict: str
     culprits: tuple[str, ...] = ()
     confidence: float | None = None
+    node: str | None = None
+    begin: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +118,19 @@ def _made(entry: Entry, *, holds: bool = True) -> Judgement:
     said, judged = entry.said, entry.said["judged"]
     what = None
     if judged is not None:
-        what = Judged(judged["verdict"], tuple(judged["culprits"]), judged["confidence"])
+        begin = None if judged["from"] is None else datetime.fromisoformat(judged["from"]).astimezone(UTC)
+        what = Judged(judged["verdict"], tuple(judged["culprits"]), judged["confidence"], judged["node"], begin)
     return Judgement(entry.id, said["episode"], said["judgement"], entry.text, entry.told, entry.by, what, holds)
 
 
 def _said(judged: Judged) -> dict[str, Any]:
-    return {"verdict": judged.verdict, "culprits": list(judged.culprits), "confidence": judged.confidence}
+    return {
+        "verdict": judged.verdict,
+        "culprits": list(judged.culprits),
+        "confidence": judged.confidence,
+        "node": judged.node,
+        "from": None if judged.begin is None else iso(judged.begin),
+    }
 
 
 def _check(said: Mapping[str, Any]) -> None:
@@ -127,6 +142,9 @@ def _check(said: Mapping[str, Any]) -> None:
     verdict, culprits, confidence = (said["judged"][name] for name in ("verdict", "culprits", "confidence"))
     if not (isinstance(culprits, list) and all(isinstance(each, str) for each in (verdict, *culprits))):
         raise ValueError("it judges no verdict")
+    node, begin = (said["judged"][name] for name in ("node", "from"))
+    if not (node is None or isinstance(node, str)) or (begin is not None and not datetime.fromisoformat(begin).tzinfo):
+        raise ValueError("it is of no node, or of no time")
     if confidence is not None and not (math.isfinite(confidence) and 0 <= confidence <= 1):
         raise ValueError("it has a confidence that is none")
 

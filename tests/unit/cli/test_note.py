@@ -3,26 +3,32 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
+import series
 from hostile import NAMES, invisible
-from journals import Recorder
 
 from nasacct.__main__ import main
 from nasacct.plain import plain
-from nasacct.store import judgements, notes
+from nasacct.store import judged, judgements, notes, root
+from nasacct.store.tree import Tree
 
-EPISODE = "tank@2026-11-27T14:05:00Z"
+#: Half an hour of which the disk is busy for two and a half minutes, and for a minute and ten seconds.
+STORE = """
+start 2026-11-23T10:00:00Z
+disks disk=d device=sda ms_io 0+1000x30 40000+10000x14 181000+1000x60 251000+10000x6 312000+1000x60
+nfsd server=a read_bytes 0+1000x175
+"""
+EPISODE, OTHER = "nas1-20261123-100500", "nas1-20261123-101740"
 
 
 @pytest.fixture
 def store(tmp_path):
-    """A node of which one cycle was read."""
-    where = tmp_path / "store"
-    recorder = Recorder(where)
-    recorder.cycle({recorder.thing("nfsd", server="101"): {"read_bytes": 1}})
-    return where
+    """A node with two episodes, which nobody has judged."""
+    root.prepare(tmp_path / "store")
+    series.write(STORE, tmp_path / "store")
+    return tmp_path / "store"
 
 
 @pytest.fixture
@@ -142,7 +148,7 @@ def test_what_is_no_note_is_refused_in_a_sentence(refused, store, arguments):
 def test_a_judgement_from_first_to_last(run, nasacct, store):
     """The later one holds, both are shown, and the rate is of those that hold."""
     run("verdict", EPISODE, "confirm", "--note", "its owner\nsays so", "--by", "ops")
-    run("verdict", "tank@later", "confirm")
+    run("verdict", OTHER, "confirm")
     shown = run("verdict", EPISODE, "reject", columns="200")
     assert shown.startswith("1 of 2 judged verdicts were right: 50 % [")
     assert "confirmed (replaced)" in shown
@@ -150,7 +156,7 @@ def test_a_judgement_from_first_to_last(run, nasacct, store):
     rows = json.loads(run("verdict", "--list", "--json"))
     assert [(r["episode"], r["judgement"], r["holds"]) for r in rows] == [
         (EPISODE, "confirmed", False),
-        ("tank@later", "confirmed", True),
+        (OTHER, "confirmed", True),
         (EPISODE, "rejected", True),
     ]
     assert (rows[0]["note"], rows[0]["by"], rows[0]["verdict"]) == ("its owner\nsays so", "ops", None)
@@ -164,6 +170,47 @@ def test_a_judgement_from_first_to_last(run, nasacct, store):
     run("verdict", EPISODE, "--erase")
     assert "owner" not in (store / judgements.CHRONICLE.file).read_text()
     assert "no fault found" in nasacct("check")[1]
+
+
+def test_what_was_judged_is_kept_with_the_judgement(run, store):
+    """As the keeper says it then, and if it says it later, as it does since; whom it accuses, and how sure it is."""
+    run("verdict", OTHER, "confirm")
+    entities = [
+        {"kind": "member", "name": "server:a", "confidence": 0.95, "culprit": True},
+        {"kind": "local", "name": "", "confidence": 0.7, "culprit": True},
+        {"kind": "hardware", "name": "sda", "confidence": 0.6, "culprit": True},
+        {"kind": "member", "name": "server:b", "confidence": 0.3, "culprit": False},
+    ]
+    told = {"id": EPISODE, "from": 1795428300, "verdict": {"verdict": "mixed", "entities": entities}}
+    other = {"id": OTHER, "from": 1795429060, "verdict": {"verdict": "unknown", "entities": [], "withheld": "boot"}}
+    said = {"episodes": [told, other], "normal": [None, None]}
+    judged.write_text(Tree(store, "nas1"), "nas1", "episodes", date(2026, 11, 23), said)
+    run("verdict", EPISODE, "reject")
+    rows = {row["episode"]: row for row in json.loads(run("verdict", "--list", "--json"))}
+    assert (rows[EPISODE]["verdict"], rows[EPISODE]["confidence"]) == ("mixed", 0.95)
+    assert rows[EPISODE]["culprits"] == ["server:a", "local", "hardware:sda"]
+    assert (rows[OTHER]["verdict"], rows[OTHER]["culprits"], rows[OTHER]["confidence"]) == ("withheld", [], None)
+    kept = {each.episode: each.judged for each in judgements.read(store)}
+    assert (kept[EPISODE].node, kept[EPISODE].begin) == ("nas1", datetime(2026, 11, 23, 10, 5, tzinfo=UTC))
+    assert kept[OTHER] is None
+    rates = [(row["of"], row["which"], row["confirmed"]) for row in json.loads(run("verdict", "--rate", "--json"))]
+    assert rates == [
+        ("all", "all", 1),
+        ("verdict", "mixed", 0),
+        ("verdict", "withheld", 1),
+        ("confidence", ">= 0.8", 0),
+        ("confidence", "nobody accused", 1),
+    ]
+
+
+def test_an_episode_that_is_not_there_is_not_judged(refused, store):
+    """So no misspelt one counts in the rate."""
+    for called in ("nas1-20261123-100510", "nas1-20261399-100500", "nas1-20261123", "tank-20261123-100500"):
+        assert refused("verdict", called, "confirm") == (
+            66,
+            f"there is no episode {called}; `nasacct episodes --all` lists them",
+        )
+    assert not (store / judgements.CHRONICLE.file).exists()
 
 
 def test_before_anything_was_judged_no_rate_is_claimed(run):

@@ -98,7 +98,7 @@ def test_a_moment_is_touched_by_what_holds_it(store):
 
 def test_of_two_judgements_the_later_holds_and_both_are_kept(store):
     """Whatever the clock says."""
-    judged = Judged("members", ("member:1001",), 0.93)
+    judged = Judged("members", ("server:101", "local"), 0.93, "nas1", AT)
     judgements.judge(store, EPISODE, "confirmed", AT, judged=judged, by="one")
     before = lines(store, judgements.CHRONICLE)
     judgements.judge(store, EPISODE, "rejected", AT - timedelta(days=1), text="a scrub")
