@@ -17,7 +17,7 @@ read_bytes: {}
 write_bytes: {}
 cancelled_write_bytes: 0
 """
-STAT = "{} ({}) S 2 0 0 0 -1 {} 0 0 0 0 0 71 0 0 20 0 1 0 {} 0 0 18446744073709551615 0 0 0 0 0 0\n"
+STAT = "{} ({}) S {} 0 0 0 -1 {} 0 0 0 0 0 71 0 0 20 0 1 0 {} 0 0 18446744073709551615 0 0 0 0 0 0\n"
 USERS, KERNELS = 0x00400100, 0x00208040
 
 
@@ -34,12 +34,12 @@ class Proc:
         self.source = Local(admit, 1, proc=str(self.folder))
         return [self.source]
 
-    def process(self, pid, name, *, started=50, flags=USERS, space=1, command=b""):
+    def process(self, pid, name, *, started=50, flags=USERS, space=1, command=b"", parent=2):
         where = self.folder / str(pid)
         shutil.rmtree(where, ignore_errors=True)
         (where / "ns").mkdir(parents=True)
         (where / "ns" / "pid").symlink_to(f"pid:[{space}]")
-        (where / "stat").write_text(STAT.format(pid, name, flags, started))
+        (where / "stat").write_text(STAT.format(pid, name, parent, flags, started))
         (where / "cmdline").write_bytes(command)
         self.did(pid)
 

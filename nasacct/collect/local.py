@@ -2,8 +2,9 @@
 
 /proc/<pid>/io of every process (proc_pid_io(5)): bytes that it had the disks read and made dirty, and bytes that it
 took and gave by system calls, of which those of `zfs recv` and `zfs send` are the stream: ZFS reads and writes for them
-on threads of its own. A process that has ended takes what it did since it was looked at last with it, so all of it is
-a lower bound.
+on threads of its own. To its own a process has added what children did that have ended (kernel/exit.c,
+wait_task_zombie): what was told of those is taken off again. A process that nobody waits for takes what it did since it
+was looked at last with it, so all of it is a lower bound.
 
 Told are no processes but jobs: `zfs recv`, `zfs send`, the names of the node's own programs, and `containers`: all that
 is in a namespace of processes of its own, whose names are nobody's business here.
@@ -48,9 +49,10 @@ _Io = tuple[int, ...]
 
 @dataclass(slots=True)
 class _Process:
-    """A process: when it began (ticks), its job, what it had done when it was looked at last."""
+    """A process: when it began (ticks), its parent, its job, what it had done when it was looked at last."""
 
     started: int
+    parent: int
     job: str
     done: _Io
 
@@ -99,8 +101,10 @@ class Local:
                 continue
             if one is not None:
                 there[pid] = one
-                if not first and pid not in self._refused:
-                    self._add(one, self._known.get(pid))
+        told = self._told_of_ended(there)
+        for pid, one in there.items():
+            if not first and pid not in self._refused:
+                self._add(one, self._known.get(pid), told.get(pid))
         self._known, self._refused = there, refused
         batch = Batch(self.name, at, [self._subject(machine, job) for job in self._sums])
         batch.note = f"{len(refused)} processes may not be looked at" if refused else ""
@@ -132,10 +136,26 @@ class Local:
         fields = stat.rpartition(b")")[2].split()
         if done is None or len(fields) < 20 or int(fields[6]) & _KERNELS:
             return None
-        started, known = int(fields[19]), self._known.get(pid)
+        started, parent, known = int(fields[19]), int(fields[1]), self._known.get(pid)
         if known is not None and known.started == started:
-            return _Process(started, known.job, done)
-        return _Process(started, self._job(pid, stat), done)
+            return _Process(started, parent, known.job, done)
+        return _Process(started, parent, self._job(pid, stat), done)
+
+    def _told_of_ended(self, there: dict[int, _Process]) -> dict[int, _Io]:
+        """By process, what had been told of its descendants that have ended since the last look."""
+        found: dict[int, _Io] = {}
+        for pid, known in self._known.items():
+            if _same(there.get(pid), known):
+                continue
+            above, below = known.parent, {pid}
+            # who waited for it may have ended, too, and somebody have waited for that one; processes are looked at one
+            # after the other, so a number may have come again, and parents make a ring
+            while above in self._known and above not in below and not _same(there.get(above), self._known[above]):
+                below.add(above)
+                above = self._known[above].parent
+            more = found.get(above, (0,) * len(LINES))
+            found[above] = tuple(map(sum, zip(more, known.done, strict=True)))
+        return found
 
     def _job(self, pid: int, stat: bytes) -> str:
         space = self._namespace(pid)
@@ -155,14 +175,17 @@ class Local:
         except OSError:
             return None
 
-    def _add(self, one: _Process, before: _Process | None) -> None:
-        """Add what the process did since the last look; of one that has come since, all."""
+    def _add(self, one: _Process, before: _Process | None, told: _Io | None) -> None:
+        """Add what the process did since the last look, but for what was told of others; of one that has come, all."""
         grown = list(one.done)
         if before is not None and before.started == one.started:
             grown = [now - was for now, was in zip(one.done, before.done, strict=True)]
             if min(grown) < 0:
                 # another one of that number, begun within the same hundredth of a second
                 grown = list(one.done)
+        if told is not None:
+            # whose parent waited for nobody, of that it has nothing
+            grown = [max(0, more - less) for more, less in zip(grown, told, strict=True)]
         if not any(grown):
             return
         job = one.job if one.job in self._sums or len(self._sums) < MOST else OTHERS
@@ -177,3 +200,8 @@ class Local:
             subject.sid = self._admit(subject)
             self._subjects[job] = subject
         return subject
+
+
+def _same(one: _Process | None, known: _Process) -> bool:
+    """Whether a process is still the one it was."""
+    return one is not None and one.started == known.started

@@ -52,6 +52,52 @@ def test_what_ends_takes_its_last_with_it_and_adds_nothing_when_its_number_comes
     assert proc.look() == {"tar": [130, 0, 0, 0]}
 
 
+def test_what_a_process_has_of_its_children_is_told_once(proc):
+    """The kernel adds to a parent's count all that a child did, once it has ended and the parent waited for it."""
+    proc.process(10, "backup")
+    proc.process(11, "tar", parent=10)
+    proc.did(11, read=300)
+    proc.look()
+    proc.did(11, read=1000)
+    assert proc.look() == {"tar": [700, 0, 0, 0]}
+    proc.ends(11)
+    proc.did(10, read=1000 + 50 + 7)
+    # 50 that tar did since it was looked at last, and 7 of its parent's own
+    assert proc.look() == {"tar": [700, 0, 0, 0], "backup": [57, 0, 0, 0]}
+
+
+def test_what_a_process_has_of_its_childrens_children_is_told_once(proc):
+    """When both have ended between two looks; and nothing is taken off of who waited for nobody."""
+    proc.process(9, "runit")
+    proc.process(10, "backup", parent=9)
+    proc.process(11, "tar", parent=10)
+    proc.look()
+    proc.did(11, read=1000)
+    proc.look()
+    proc.ends(10)
+    proc.ends(11)
+    proc.did(9, read=1000)
+    assert proc.look() == {"tar": [1000, 0, 0, 0]}
+    proc.process(12, "tar", parent=9)
+    proc.did(12, read=80)
+    proc.look()
+    proc.ends(12)
+    proc.did(9, read=1005)
+    assert proc.look() == {"tar": [1080, 0, 0, 0]}
+    proc.did(9, read=1015)
+    assert proc.look() == {"tar": [1080, 0, 0, 0], "runit": [10, 0, 0, 0]}
+
+
+def test_processes_that_are_each_others_parents_end(proc):
+    """Numbers may come again while processes are looked at."""
+    proc.process(10, "a", parent=11)
+    proc.process(11, "b", parent=10)
+    proc.look()
+    proc.ends(10)
+    proc.ends(11)
+    assert proc.look() == {}
+
+
 def test_streams_of_zfs_are_told_apart(proc):
     """By what the program was asked to do; its other work is its own."""
     proc.process(10, "zfs", command=b"zfs\0recv\0-F\0tank/backup\0")
@@ -157,6 +203,38 @@ def test_real_processes_are_counted(tmp_path):
     taken_and_given = rows[name][2:]
     # the lines that it says and its own beginning come on top
     assert 5_000_000 <= taken_and_given[1] < 5_001_000
+
+
+def test_a_real_child_is_counted_once(tmp_path):
+    """On this machine: a process that lets another one write, and waits for it."""
+    name = f"c{os.getpid()}"
+    (tmp_path / name).symlink_to(sys.executable)
+    child = "import sys; f = open(sys.argv[1], 'wb'); f.write(bytes(3_000_000)); f.flush(); print(); input()"
+    parent = (
+        "import subprocess, sys; one = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)\n"
+        "input(); one.communicate(b'\\n'); print(); input()"
+    )
+    program = str(tmp_path / name)
+    argv = [program, "-c", parent, program, "-c", child, str(tmp_path / "file")]
+    source, machine = Local(lambda _subject: 1, 1), RealClock()
+    source.read(machine, Listing(()))
+
+    def written():
+        batch = source.read(machine, Listing(()))
+        return sum(
+            row[3]
+            for subject, row in zip(batch.listed, batch.rows["local"].values.tolist(), strict=True)
+            if subject.keys["job"] == name
+        )
+
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as one:
+        assert one.stdout.readline()
+        assert 3_000_000 <= written() < 3_100_000
+        one.stdin.write("\n")
+        assert one.stdout.readline()
+        with_parents = written()
+        one.stdin.write("\n")
+    assert 3_000_000 < with_parents < 3_100_000
 
 
 class RealClock(Clock):
