@@ -87,7 +87,7 @@ class Outcome:
 class Machine:
     """A virtual machine to be: its kernel (6.12, 6.1), memory, processors, disks, and what goes in.
 
-    `site` is a squashfs of packages for the guest's Python.
+    `site` is a squashfs of packages for the guest's Python, `zfs` one that build-zfs made.
     """
 
     kernel: str = "6.12"
@@ -97,6 +97,7 @@ class Machine:
     disks: Sequence[Disk] = ()
     inputs: Sequence[Path] = ()
     site: Path | None = None
+    zfs: Path | None = None
     out_size: str = "2G"
     append: str = ""
     stdout: BinaryIO = field(default_factory=lambda: sys.stdout.buffer)
@@ -166,6 +167,7 @@ class Machine:
         # no host cache flushes: the lab measures the guest's accounting, not this machine's disk
         drives = [("root", root, "readonly=on"), ("modules", modules, "readonly=on")]
         drives += [("site", self.site, "readonly=on")] if self.site else []
+        drives += [("d-zfs", self.zfs, "readonly=on")] if self.zfs else []
         drives += [("lab-in", work / "in.tar", "readonly=on"), ("lab-out", work / "out.tar", "cache=unsafe")]
         for disk in self.disks:
             path = work / f"disk.{disk.name}"

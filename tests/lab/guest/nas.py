@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exportfs import Export, Server
-from topology import prepare
+from topology import ext4, prepare
 from vps import Moved, Vps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Plan:
 class Nas:
     """The router and all VPSes of the plan at once; its servers as they are started."""
 
-    def __init__(self, plan: Mapping[str, Plan]) -> None:
-        router = prepare()
+    def __init__(self, plan: Mapping[str, Plan], pool: Callable[[str], None] = ext4) -> None:
+        router = prepare(pool=pool)
         self.plan = plan
         self.servers: dict[str, Server] = {}
         self.vps = {number: Vps(router, number) for entry in plan.values() for number in entry.mounts}

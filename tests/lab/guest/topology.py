@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATE = Path("/run/osctl/exportfs")
 POOL = Path("/storage/nas")
@@ -63,13 +67,18 @@ class Keeper(Space):
         self.pid = self._process.pid
 
 
-def prepare(disk: str = "/dev/disk/lab/nas") -> Keeper:
-    """Load modules, make the pool's file system, the state directories and the router; gives back the router."""
+def ext4(disk: str) -> None:
+    """The pool as one file system of ext4."""
+    run("mkfs.ext4", "-q", "-F", "-i", "262144", "-E", "lazy_itable_init=0,lazy_journal_init=0", disk)
+    run("mount", disk, str(POOL))
+
+
+def prepare(disk: str = "/dev/disk/lab/nas", pool: Callable[[str], None] = ext4) -> Keeper:
+    """Load modules, make the pool on the disk, the state directories and the router; gives back the router."""
     for module in ("nfsd", "nfs", "nfsv4", "nfsv3", "veth", "dummy", "tcp_diag", "inet_diag"):
         run("modprobe", module, check=False)
     POOL.mkdir(parents=True)
-    run("mkfs.ext4", "-q", "-F", "-i", "262144", "-E", "lazy_itable_init=0,lazy_journal_init=0", disk)
-    run("mount", disk, str(POOL))
+    pool(disk)
     for folder in ("rootfs", "runsvdir", "servers"):
         (STATE / folder).mkdir(parents=True)
     STATE.chmod(0o750)
