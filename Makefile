@@ -2,6 +2,7 @@
 # make test    set up, lint, types and every test
 # make lint    only style, types and the direction of imports
 # make lab     only the tests in the virtual machine with real kernel NFS servers
+# make lab-traces  record there anew who saturates the disk (tests/fixtures/traces), an hour; PLOTS="..." for some of them
 # make bench   side-by-side measurements
 # make bench-attribution  fresh scenarios whose truth is known, what the engine says of them beside others; SEEDS=1,2,3
 # make soak    the collector for ten minutes while servers come and go, every call that can fail, 10,000 schedules of faults
@@ -9,7 +10,7 @@
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench bench-attribution lab soak docs packages clean
+.PHONY: demo test lint bench bench-attribution lab lab-traces soak docs packages clean
 
 # the first Python on the PATH that is new enough
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -58,6 +59,9 @@ bench-attribution: $(READY)
 
 lab: packages $(READY)
 	$(BIN)/pytest tests/lab
+
+lab-traces: packages $(READY)
+	$(BIN)/python tests/lab/record-traces $(PLOTS)
 
 soak: packages $(READY)
 	$(BIN)/python -m bench.soak

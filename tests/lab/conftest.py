@@ -1,4 +1,7 @@
-"""The lab's own modules are beside its tests: `vm` (the virtual machine), `payload` (what it brings into the guest)."""
+"""The lab's own modules are beside its tests: `vm` (the virtual machine), `payload` (what it brings into the guest).
+
+So are those that the guest runs, in guest/.
+"""
 
 import io
 import json
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parent / "guest"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import payload

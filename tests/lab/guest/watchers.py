@@ -19,12 +19,12 @@ CONFIG_FILE = Path("/lab/nasacct.toml")
 class Watcher:
     """A `nasacct` command that runs until SIGTERM; what it says goes to $LAB_OUT/<command>.log."""
 
-    def __init__(self, config: str, command: str, *arguments: str) -> None:
+    def __init__(self, config: str, command: str, *arguments: str, log: Path | None = None) -> None:
         CONFIG_FILE.write_text(config, "utf-8")
-        self.log = OUT / f"{command}.log"
-        with self.log.open("wb") as log:
+        self.log = log or OUT / f"{command}.log"
+        with self.log.open("wb") as said:
             argv = [sys.executable, "-m", "nasacct", command, "--config", str(CONFIG_FILE), *arguments]
-            self._process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(argv, stdout=said, stderr=subprocess.STDOUT)
 
     @staticmethod
     def possible() -> bool:
@@ -50,8 +50,8 @@ class Watcher:
 class Collector(Watcher):
     """`nasacct collect` into a store."""
 
-    def __init__(self, config: str, store: Path) -> None:
-        super().__init__(config, "collect", "--root", str(store), "--volatile")
+    def __init__(self, config: str, store: Path, log: Path | None = None) -> None:
+        super().__init__(config, "collect", "--root", str(store), "--volatile", log=log)
         self._store = store
 
     def _written(self) -> int:
