@@ -1,0 +1,1 @@
+"""What `nasacct why` costs over a store of a thousand servers."""
