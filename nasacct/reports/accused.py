@@ -11,6 +11,7 @@ from nasacct.reports.attribution.scene import CLASSES, STEP_S
 from nasacct.reports.dossier import Asked, Client, Entity
 from nasacct.reports.evidence import name_of
 from nasacct.reports.owners import Addresses
+from nasacct.reports.sureness import HISTORY_S, below_sure
 from nasacct.times import of_us
 
 if TYPE_CHECKING:
@@ -27,25 +28,25 @@ _LEAST, _LEAST_CLIENT = 0.0005, 0.01
 _SERVERS = 20
 
 
-def entities(case: Case, told: Told, trust: float) -> tuple[Entity, ...]:
+def entities(case: Case, told: Told) -> tuple[Entity, ...]:
     """Everybody and everything with a part in the disk time; culprits first, then the largest shares.
 
-    Confidence is `trust` times as far from a half as the fit says, for little is known of what is normal.
+    Without a day of history none is named surely.
     """
     addresses = Addresses(case.known)
     found: list[Entity] = []
     for each in case.judged.verdict.entities:
         if each.kind == "member":
             if each.share >= _LEAST or each.culprit:
-                found.append(_member(case, told, each, addresses, trust))
+                found.append(_member(case, told, each, addresses))
         elif each.kind == "local":
-            found += _local(case, told, each, trust)
+            found += _local(case, told, each)
         elif each.share > 0:
-            found.append(_entity(case, each, "hardware", each.share, trust, name=each.name or None))
+            found.append(_entity(case, each, "hardware", each.share, name=each.name or None))
     return tuple(sorted(found, key=lambda one: (not one.culprit, -one.share, one.entity)))
 
 
-def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses, trust: float) -> Entity:
+def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) -> Entity:
     names = case.scene.members.names
     members = [at for at, name in enumerate(names) if case.whose[name] == said.name]
     judged = case.judged
@@ -57,7 +58,6 @@ def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses, 
         said,
         said.name,
         said.share,
-        trust,
         name=name_of(case, said.name),
         how=how.told(members, judged.window, case.model.costs, judged.fitted.parts),
         since=None if began is None else of_us(case.scene.moment(began) * 1_000_000),
@@ -66,12 +66,12 @@ def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses, 
     )
 
 
-def _local(case: Case, told: Told, said: verdict.Entity, trust: float) -> Iterable[Entity]:
+def _local(case: Case, told: Told, said: verdict.Entity) -> Iterable[Entity]:
     """Local work, and what nothing explains: whichever is more is the culprit if they are."""
     unknown = min(case.judged.verdict.unexplained, said.share)
     known = said.share - unknown
-    local = _entity(case, said, "local", known, trust, name=", ".join(list(told.jobs or ())[:3]) or None, less=unknown)
-    other = _entity(case, said, "unknown", unknown, trust, less=known)
+    local = _entity(case, said, "local", known, name=", ".join(list(told.jobs or ())[:3]) or None, less=unknown)
+    other = _entity(case, said, "unknown", unknown, less=known)
     first = other if case.judged.verdict.verdict == "unknown" or unknown > known else local
     for one in (local, other):
         if one is first:
@@ -86,9 +86,7 @@ def _without_blame(one: Entity) -> Entity:
     )
 
 
-def _entity(
-    case: Case, said: verdict.Entity, entity: str, share: float, trust: float, less: float = 0.0, **more: object
-) -> Entity:
+def _entity(case: Case, said: verdict.Entity, entity: str, share: float, less: float = 0.0, **more: object) -> Entity:
     seconds = case.judged.fitted.work * int(case.inside.sum()) * STEP_S
     return Entity(
         entity=entity,
@@ -98,7 +96,7 @@ def _entity(
         blame=said.blame,
         blame_lo=said.blame_low,
         blame_hi=said.blame_high,
-        confidence=0.5 + trust * (said.confidence - 0.5),
+        confidence=said.confidence if case.learned_s >= HISTORY_S else below_sure(said.confidence),
         culprit=said.culprit,
         disk_s=share * seconds,
         **more,  # type: ignore[arg-type]

@@ -127,6 +127,7 @@ class Dossier:
     saturated: float  #: share of the samples in which the disks did not keep up
     verdict: str  #: members, local, hardware, mixed, diffuse, unknown
     confidence: float
+    harmful: bool | None  #: whether others than culprits were hurt; None: nobody can say
     entities: tuple[Entity, ...]
     victims: tuple[Victim, ...]
     states: tuple[State, ...]

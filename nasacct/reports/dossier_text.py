@@ -77,10 +77,15 @@ def _head(told: Dossier, zone: ZoneInfo) -> str:
     length = in_duration((told.end - told.begin).total_seconds())
     kept_up = f"did not keep up for {in_percent(told.saturated)} of it" if told.saturated else "kept up"
     episode = f"Episode {told.episode}: " if told.episode else ""
+    hurt = (
+        {True: " Others waited for it.", False: " Nobody else waited for it.", None: ""}[told.harmful]
+        if told.saturated
+        else ""
+    )
     return (
         f"{episode}{told.node}, pool {told.pool}\n"
         f"{render(told.begin, zone)} to {render(told.end, zone)} ({length})\n"
-        f"Its disks {kept_up}."
+        f"Its disks {kept_up}.{hurt}"
     )
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasacct.reports import accused, advice, evidence, usage, why
-from nasacct.reports.attribution.scene import STEP_S
+from nasacct.reports.attribution.harm import harm
 from nasacct.reports.dossier import Dossier, Noted
+from nasacct.reports.sureness import HISTORY_S
 from nasacct.times import of_us
 from nasacct.units import in_bytes_per_s, in_count, in_duration, in_percent
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from nasacct.reports.why import Case
     from nasacct.store.warehouse import Warehouse
 
-#: With less history than that, confidence falls: by a fifth of its distance from a half where there is none.
-_DAY_S, _TRUST = 86_400, 0.8
 WEEKS = 4
 #: A machine that was started so short a time before is not yet what it usually is.
 _BOOT_S = 900
@@ -45,9 +44,7 @@ def dossier(
     """What is said of a pool from `begin` to `end`, the worst one or a named one; NasacctError as `why.judged`."""
     case = why.judged(warehouse, begin, end, pool, limits)
     told = evidence.asked(case)
-    learned_s = int(case.quiet.sum()) * STEP_S
-    trust = _TRUST + (1 - _TRUST) * min(1.0, learned_s / _DAY_S)
-    entities = accused.entities(case, told, trust)
+    entities = accused.entities(case, told)
     if not _used_hard(case):
         entities = tuple(replace(each, culprit=False) for each in entities)
     inside = int(case.inside.sum())
@@ -60,6 +57,7 @@ def dossier(
         saturated=float(case.full[case.inside].mean()),
         verdict=case.judged.verdict.verdict if _used_hard(case) else "unknown",
         confidence=_confidence(entities),
+        harmful=_harmful(case),
         entities=entities,
         victims=evidence.suffered(case, told),
         states=evidence.states(case),
@@ -69,8 +67,8 @@ def dossier(
         hints=advice.hints(case, told, entities),
         checks=advice.checks(case, entities, warehouse.root),
         notes=tuple(Noted(of_us(n.since), of_us(n.until), n.text, n.by) for n in case.notes),
-        caveats=tuple(_caveats(case, told, learned_s, inside)),
-        learned_s=learned_s,
+        caveats=tuple(_caveats(case, told, inside)),
+        learned_s=case.learned_s,
         samples=inside,
         expected=case.window.end - case.window.first,
         trouble=(*told.trouble, *case.trouble),
@@ -82,6 +80,13 @@ def _confidence(entities: Iterable[Entity]) -> float:
     known = [each.confidence for each in entities]
     guilty = [each.confidence for each in entities if each.culprit]
     return max(guilty) if guilty else 1 - max(known, default=0.0)
+
+
+def _harmful(case: Case) -> bool | None:
+    """Whether others than culprits were hurt; None: nobody can say."""
+    culprits = {each.name for each in case.judged.verdict.culprits if each.kind == "member"}
+    guilty = {name for name, who in case.whose.items() if who in culprits}
+    return harm(case.scene, case.window, guilty, case.answers).harmful
 
 
 def _changed(case: Case, entities: Iterable[Entity]) -> Iterable[str]:
@@ -120,7 +125,7 @@ def _used_hard(case: Case) -> bool:
     return bool(case.full[case.inside].any() or waited or case.scene.some[case.inside].mean() >= _HARD)
 
 
-def _caveats(case: Case, told: evidence.Told, learned_s: int, inside: int) -> Iterable[str]:
+def _caveats(case: Case, told: evidence.Told, inside: int) -> Iterable[str]:
     """What makes it less sure, each in a sentence."""
     pool = case.pool
     if not pool.known:
@@ -133,8 +138,8 @@ def _caveats(case: Case, told: evidence.Told, learned_s: int, inside: int) -> It
         yield "in no sample of this window were the disks as busy as in an episode"
     if told.uptime_s is not None and told.uptime_s - (case.hi - case.lo) / 1e6 < _BOOT_S:
         yield f"the machine was started {in_duration(told.uptime_s)} before the end; its servers were still coming up"
-    if learned_s < _DAY_S:
-        yield f"what is normal was learnt from {in_duration(learned_s)} only, less than a day, so confidence is lowered"
+    if case.learned_s < HISTORY_S:
+        yield f"what is normal was learnt from {in_duration(case.learned_s)} only, so nobody is named surely"
     expected = case.window.end - case.window.first
     if inside < _READ * expected:
         yield f"only {in_percent(inside / expected)} of the window was read"

@@ -24,7 +24,7 @@ from nasacct.reports.facts import DAY_S
 from nasacct.reports.grid import Grid
 from nasacct.reports.questions import question
 from nasacct.reports.scenes import Rows, scene
-from nasacct.reports.sureness import NAMED, SURE
+from nasacct.reports.sureness import HISTORY_S, below_sure
 from nasacct.store import judged
 from nasacct.store.judged import day_of, next_day, start_of
 from nasacct.times import of_us
@@ -48,8 +48,6 @@ _LONGEST_S = 7200
 _SETTLED_S = 900
 #: Servers still appear if there are so many more, and such a part more, than at first.
 _MORE, _MORE_OF = 2, 0.1
-#: With less history than that, nobody is named as surely.
-_HISTORY_S = 86_400
 #: What has less than this share, of disk time or blame, is not told.
 _LEAST = 0.005
 _DIGITS = 4
@@ -140,7 +138,7 @@ def judged_of(ledger: Ledger, pool: str, found: OfDay, episode: Episode, learnt:
 def _verdict(looked: Judged, history: int, withheld: str | None, of_s: int) -> dict[str, Any]:
     """The verdict as it is kept; nothing of members where it is withheld."""
     given = looked.verdict
-    lowered = history < _HISTORY_S
+    lowered = history < HISTORY_S
     entities = [
         _entity(each, lowered=lowered)
         for each in given.entities
@@ -169,13 +167,6 @@ def _entity(each: Entity, *, lowered: bool) -> dict[str, Any]:
     kind = "server" if each.kind == "member" else each.kind
     rounded = {name: round(number, _DIGITS) for name, number in numbers.items()}
     return {"kind": kind, "name": each.name, "culprit": each.culprit, **rounded}
-
-
-def below_sure(confidence: float) -> float:
-    """Confidence without a day of history: the same who are named, none of them surely, in the same order."""
-    if confidence <= NAMED:
-        return confidence
-    return NAMED + (confidence - NAMED) * (SURE - 0.01 - NAMED) / (1 - NAMED)
 
 
 def _harm(found: Harm) -> dict[str, Any]:

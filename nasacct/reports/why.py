@@ -1,10 +1,12 @@
 """Why the disks did not keep up: from the store's counters of some minutes, everything a dossier is made of.
 
-What is normal is learnt from the time around the window, without episodes; the same store gives the same answer.
+What is normal says the model that the keeper made of that day's week; where there is none it is learnt from the time
+around the window, without episodes. The same store gives the same answer.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,9 +15,10 @@ import numpy as np
 
 from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE, NasacctError, of_os
 from nasacct.reports import episodes as kept
-from nasacct.reports import facts, layout
+from nasacct.reports import facts, layout, models
 from nasacct.reports.attribution import engine, episodes
 from nasacct.reports.attribution.episodes import Episode
+from nasacct.reports.attribution.harm import usual
 from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.saturation import saturated
 from nasacct.reports.attribution.scene import STEP_S
@@ -26,6 +29,7 @@ from nasacct.reports.owners import ByMember
 from nasacct.reports.scenes import scene
 from nasacct.store import inventory, notes
 from nasacct.store.journal_ring import RING
+from nasacct.store.segments import SegmentError
 from nasacct.store.warehouse import Warehouse
 from nasacct.times import us
 
@@ -33,10 +37,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nasacct.reports.attribution.engine import Judged, Model
+    from nasacct.reports.attribution.harm import Usual
     from nasacct.reports.attribution.scene import Flags, Scene
     from nasacct.reports.layout import Pool
+    from nasacct.reports.models import Learnt
     from nasacct.store.inventory import Inventory
     from nasacct.store.notes import Note
+
+log = logging.getLogger(__name__)
 
 #: What must be there: when there is any of it is when something can be said.
 VIEWS = ("disks", "nfsd")
@@ -61,6 +69,9 @@ class Case:
     full: Flags  #: samples in which the disks did not keep up
     quiet: Flags  #: samples that are normal
     model: Model
+    answers: Usual  #: how long calls usually take
+    learned_s: int  #: of how much time what is normal was learnt
+    kept: bool  #: whether by the model that the keeper made of that day's week
     judged: Judged
     whose: dict[str, str]  #: by server: member:ID, or server:NAME where nobody knows the member
     known: Inventory
@@ -123,8 +134,11 @@ def judged(
             f"{known_to:%Y-%m-%d %H:%M} UTC",
             UNAVAILABLE,
         )
-    lo, hi = us(max(begin - BEFORE, known_from)), us(min(end + AFTER, known_to))
-    pools = layout.layout(warehouse, lo, hi)
+    pools = layout.layout(warehouse, us(begin), us(end))
+    learnt = {each.name: _learnt(warehouse, each, end) for each in pools if pool in {None, each.name}}
+    whole = all(each is not None for each in learnt.values())
+    before, after = (NEAR * 2, NEAR) if whole else (BEFORE, AFTER)
+    lo, hi = us(max(begin - before, known_from)), us(min(end + after, known_to))
     if pool is not None and pool not in {each.name for each in pools}:
         names = ", ".join(each.name for each in pools) or "none"
         raise NasacctError(f"{warehouse.node} has no pool {pool}; it has: {names}", NO_INPUT)
@@ -136,11 +150,27 @@ def judged(
     bad = [_badness(where, window, limits) for _, where, window in seen]
     worst = max(range(len(seen)), key=lambda at: bad[at])
     others = tuple(one.name for at, (one, _, _) in enumerate(seen) if at != worst and bad[at][0] > 0)
-    return _case(warehouse, *seen[worst], others, limits)
+    return _case(warehouse, *seen[worst], others, limits, learnt[seen[worst][0].name])
+
+
+def _learnt(warehouse: Warehouse, pool: Pool, end: datetime) -> Learnt | None:
+    """The model that is kept for a window which ends then; None where there is none, or it cannot be read."""
+    (tree,) = warehouse.trees()
+    try:
+        return models.at(tree, pool.name, end.timestamp())
+    except (SegmentError, OSError) as error:
+        log.warning("%s; what is normal is learnt from the time around the window", error)
+        return None
 
 
 def _case(
-    warehouse: Warehouse, pool: Pool, where: Scene, window: Episode, others: tuple[str, ...], limits: Thresholds
+    warehouse: Warehouse,
+    pool: Pool,
+    where: Scene,
+    window: Episode,
+    others: tuple[str, ...],
+    limits: Thresholds,
+    learnt: Learnt | None,
 ) -> Case:
     inside = where.present[window.first : window.end].sum()
     if inside < _LEAST:
@@ -161,7 +191,12 @@ def _case(
         member = owners.of(str(warehouse.node), name, at)
         whose[name] = f"member:{member}" if member else f"server:{name}"
     seen = reached(where)
-    model = engine.learned(seen, [*found, window], set_apart)
+    if learnt is not None:
+        model, answers = learnt.model, learnt.answers
+        learned_s = max(where.moment(window.first) - int(learnt.told["since"]), 0)
+    else:
+        model, answers = engine.learned(seen, [*found, window], set_apart), usual(where, quiet)
+        learned_s = int(quiet.sum()) * STEP_S
     return Case(
         warehouse=warehouse,
         node=str(warehouse.node),
@@ -172,6 +207,9 @@ def _case(
         full=full,
         quiet=quiet,
         model=model,
+        answers=answers,
+        learned_s=learned_s,
+        kept=learnt is not None,
         judged=engine.looked_at(seen, window, found, model, whose),
         whose=whose,
         known=known,

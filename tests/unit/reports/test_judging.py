@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nasacct.cli import chores
 from nasacct.collect.replay import replay
 from nasacct.config.tables import Config
-from nasacct.reports import judging, models
+from nasacct.reports import judging, models, sureness
 from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.episodes import Ledger, by_id
 from nasacct.store import judged
@@ -207,9 +207,9 @@ def test_with_many_servers_few_hours_are_looked_at():
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_without_a_day_of_history_the_same_are_named_and_none_surely(one, other):
     """In the same order."""
-    assert (judging.below_sure(one) >= 0.5) == (one >= 0.5)
-    assert judging.below_sure(one) < 0.8
-    assert (judging.below_sure(one) <= judging.below_sure(other)) == (one <= other) or abs(one - other) < 1e-9
+    assert (sureness.below_sure(one) >= 0.5) == (one >= 0.5)
+    assert sureness.below_sure(one) < 0.8
+    assert (sureness.below_sure(one) <= sureness.below_sure(other)) == (one <= other) or abs(one - other) < 1e-9
 
 
 def test_thresholds_are_those_that_were_configured(clean):

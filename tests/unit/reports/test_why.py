@@ -12,9 +12,12 @@ import series
 from nasacct.collect.replay import replay
 from nasacct.config.tables import Config
 from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE, NasacctError
-from nasacct.reports import dossier_text, dossiers, why
+from nasacct.reports import dossier_text, dossiers, judging, why
+from nasacct.reports.episodes import Ledger
 from nasacct.store import inventory, notes
 from nasacct.store.inventory import EVER, Statement
+from nasacct.store.tree import Tree
+from nasacct.store.warehouse import Warehouse
 
 DEMO = Path(__file__).parents[2] / "fixtures" / "recordings" / "demo" / "recording.jsonl.zst"
 BEGAN = datetime(2026, 11, 23, 13, 23, 3, tzinfo=UTC)
@@ -53,7 +56,7 @@ def test_who_saturated_the_disk_is_named_with_how_and_since_when(store, guilty):
     assert 0.97 < sum(each.share for each in found.entities) <= 1.001
     text = dossier_text.text(found, PRAGUE)
     accusation = text.split("\n\n")[1]
-    assert accusation.startswith(f"Server {guilty} caused this")
+    assert accusation.startswith(f"Server {guilty} probably caused this")
     assert f"  {words} since 2026-11-23 14:" in accusation
     assert max(len(line) for line in text.split("To check it")[0].splitlines() if "tc qdisc" not in line) <= 100
 
@@ -103,7 +106,7 @@ def test_a_member_is_one_over_servers_and_is_called_by_name(store, tmp_path):
     assert [each.server for each in culprit.servers] == ["102", "101"]
     assert sum(each.share for each in culprit.servers) == pytest.approx(culprit.share, abs=0.01)
     text = dossier_text.text(found, PRAGUE)
-    assert r"Member 7 (a\x1b[2J\nb) caused this" in text
+    assert r"Member 7 (a\x1b[2J\nb) probably caused this" in text
     assert "\x1b" not in text
 
 
@@ -117,6 +120,22 @@ def test_what_was_noted_is_quoted_and_nothing_normal(store, tmp_path):
     assert [each.text for each in found.notes] == ["replaced sdc"]
     assert "2026-11-23 14:24:33 +01:00 to 2026-11-23 14:25:33 +01:00: replaced sdc" in dossier_text.text(found, PRAGUE)
     assert found.learned_s < told(store, 60, 172).learned_s
+
+
+def test_the_model_that_is_kept_of_the_week_says_what_is_normal(store, tmp_path):
+    """As of a day that was judged; a damaged one is told and something is said all the same."""
+    mine = shutil.copytree(store, tmp_path / "store")
+    later = datetime(2026, 11, 27, tzinfo=UTC).timestamp()
+    assert judging.judge(Ledger(Tree(mine, "nas"), Warehouse(mine, "nas")), "nas", BEGAN.date(), later)
+    found = why.judged(why.chosen(mine, None), BEGAN + timedelta(seconds=60), BEGAN + timedelta(seconds=172))
+    assert found.kept
+    assert found.learned_s > 0
+    assert [each.name for each in found.judged.verdict.culprits] == ["server:102"]
+    for file in (mine / "node=nas" / "judged" / "nas").glob("model-*"):
+        file.write_bytes(file.read_bytes()[:-9])
+    again = why.judged(why.chosen(mine, None), BEGAN + timedelta(seconds=60), BEGAN + timedelta(seconds=172))
+    assert not again.kept
+    assert [each.name for each in again.judged.verdict.culprits] == ["server:102"]
 
 
 def test_a_moment_is_the_episode_around_it(store):
