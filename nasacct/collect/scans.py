@@ -5,19 +5,21 @@ checkpoint is then done again, so an import is another life of it (`kstat.py` te
 still told of until the next one begins. md tells how far it has come and not when it began, so of an array's it is sums
 of a run of the collector.
 
-While one is under way it is looked at more often.
+While one is under way it is looked at more often, as far as half of the source's budget allows.
 """
 
 from __future__ import annotations
 
 import itertools
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasacct.collect import kstat, mdstat, pools
+from nasacct.collect.budget import affordable
 from nasacct.collect.changes import Changes
 from nasacct.collect.lines import ParseError
 from nasacct.collect.program import cpu_us
@@ -52,7 +54,8 @@ class _Sync:
 class Scans:
     """Looks every `interval_s`, and hands out the rows that changed.
 
-    `admit` gives a new subject its sid; `runs` is the program that is run instead of `zpool`.
+    `admit` gives a new subject its sid; `share` is how much of a processor the source may take; `runs` is the program
+    that is run instead of `zpool`.
     """
 
     name = SCANS.source
@@ -64,11 +67,13 @@ class Scans:
         self,
         admit: Callable[[Subject], int],
         interval_s: float,
+        share: float = 1.0,
         *,
         runs: str | None = None,
         kstats: Path = pools.KSTATS,
     ) -> None:
         self.pace_s = self._interval_s = float(interval_s)
+        self._share = share
         self._admit, self._kstats, self._zpool = admit, kstats, Zpool(runs, kstats)
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
         #: by epoch
@@ -79,7 +84,7 @@ class Scans:
 
     def read(self, machine: Machine, listing: Listing) -> Batch:  # noqa: ARG002  whatever servers there are
         """Look at all pools and arrays once."""
-        cpu = cpu_us()
+        cpu, began = cpu_us(), time.thread_time()
         found, notes = self._zpool.status()
         batch = Batch(self.name, machine.now(), [])
         rows: dict[Subject, dict[str, int | None]] = {}
@@ -100,9 +105,10 @@ class Scans:
         batch.rows = self._changes.rows(list(rows), np.array(values, np.int64))
         if batch.complete:
             self._forget(set(rows))
-        self.pace_s = self._interval_s
-        if any(row["running"] for row in rows.values()):
-            self.pace_s = min(self._interval_s, _RUNNING_S)
+        wanted_s = (
+            min(self._interval_s, _RUNNING_S) if any(row["running"] for row in rows.values()) else self._interval_s
+        )
+        self.pace_s = affordable(wanted_s, batch.cpu_us / 1e6 + time.thread_time() - began, self._share)
         return batch
 
     def close(self) -> None:

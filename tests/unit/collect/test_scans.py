@@ -77,6 +77,13 @@ def test_paused_and_over_it_is_the_same(machine):
     assert {(s.keys["pool"], s.keys["function"]) for s in batch.ended} == {(TANK, "scrub"), (RZ, "scrub")}
 
 
+def test_it_is_not_looked_at_more_often_than_its_budget_allows(machine):
+    """A program that takes long is run less often."""
+    machine.collector.source._share = 1e-6
+    look(machine, "scrub1")
+    assert machine.collector.source.pace_s > 300
+
+
 def test_a_scrub_that_an_import_set_back_has_another_life(machine):
     """What is done again is read again, and what it had read before is not counted twice."""
     shutil.copy(HERE / "zfs/life/7-turned/tank/iostats", machine.kstats / "tank" / "iostats")
