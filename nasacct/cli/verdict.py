@@ -75,7 +75,7 @@ def verdict(
     Who knows what it was in the end tells it, and so how far verdicts are to be trusted here. A later judgement of an
     episode replaces the one before; both are kept. --rate shows how many of the judged verdicts were confirmed, with
     the interval in which the truth lies nine times in ten, by kind of verdict and by how sure it was of its culprits.
-    Of an episode that the keeper had not judged then it is what the keeper says of it now.
+    What was judged is what the keeper says of the episode, or `why` as long as the keeper has not judged it.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     wanted = sum((judging is not None, listed, rate, erase))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from nasacct.errors import UNAVAILABLE, NasacctError
 from nasacct.reports.episode_list import ledgers, listed
 from nasacct.reports.episodes import by_id, unknown
 from nasacct.store.judged import next_day, start_of
@@ -19,20 +20,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nasacct.reports.attribution.thresholds import Thresholds
+    from nasacct.reports.dossier import Entity
     from nasacct.store.judgements import Judgement
 
 _NAMED = re.compile(r".+-(\d{4})(\d\d)(\d\d)-\d{6}")
 
 
 def judged_now(root: Path, episode: str, limits: Thresholds, ring: Path | None) -> Judged | None:
-    """What is kept of an episode; None when it was found but not judged yet, or nobody here can tell.
+    """What the keeper says of an episode, or `why` if the keeper has not judged it; None: nobody here can tell.
 
     NasacctError when there is none of that name, or a file is newer; OSError.
     """
     found = _kept(root, episode)
-    if found is None and not _is_there(root, episode, limits, ring):
+    if found is not None:
+        return found
+    row, all_known = _found(root, episode, limits, ring)
+    if row is None and all_known:
         raise unknown(episode)
-    return found
+    return None if row is None else _asked(root, row, limits, ring)
 
 
 def with_what_was_judged(root: Path, judgements: Iterable[Judgement]) -> list[Judgement]:
@@ -74,16 +79,45 @@ def _called(entity: dict[str, Any]) -> str:
     return f"{kind}:{name}" if name else str(kind)
 
 
-def _is_there(root: Path, episode: str, limits: Thresholds, ring: Path | None) -> bool:
-    """Whether usage shows such an episode, which nobody has judged; also where nobody can ask usage."""
+def _found(root: Path, episode: str, limits: Thresholds, ring: Path | None) -> tuple[dict[str, Any] | None, bool]:
+    """An episode that usage shows, and whether all nodes' usage could be asked."""
     match = _NAMED.fullmatch(episode)
     try:
-        begin = start_of(date(*map(int, match.groups()))) if match else None
+        day = date(*map(int, match.groups())) if match else None
     except ValueError:
-        begin = None
-    if begin is None:
-        return False
-    span = begin, start_of(next_day(datetime.fromtimestamp(begin, UTC).date()))
+        day = None
+    if day is None:
+        return None, True
+    span = start_of(day), start_of(next_day(day))
     known = ledgers(root, None, limits, ring, span)
-    told = listed(known, span, None, None, every=True)
-    return episode in {row["id"] for row in told} or any(each.warehouse is None and each.trouble for each in known)
+    told = (row for row in listed(known, span, None, None, every=True) if row["id"] == episode)
+    return next(told, None), not any(each.warehouse is None and each.trouble for each in known)
+
+
+def _asked(root: Path, row: dict[str, Any], limits: Thresholds, ring: Path | None) -> Judged | None:
+    """What `why` says of it; None when that is nothing."""
+    from nasacct.reports.dossiers import dossier  # noqa: PLC0415  what was judged needs no DuckDB
+    from nasacct.store.warehouse import Warehouse  # noqa: PLC0415
+
+    begin, end = (datetime.fromtimestamp(row[name], UTC) for name in ("from", "to"))
+    try:
+        told = dossier(Warehouse(root, row["node"], ring=ring), begin, end, row["pool"], row["id"], limits)
+    except NasacctError as error:
+        if error.status != UNAVAILABLE:
+            raise
+        return None
+    culprits = [each for each in told.entities if each.culprit]
+    return Judged(
+        told.verdict,
+        tuple(name for each in culprits for name in _servers(each)),
+        max((each.confidence for each in culprits), default=None),
+        row["node"],
+        begin,
+    )
+
+
+def _servers(entity: Entity) -> list[str]:
+    """A member's or a server's servers; else what it is called."""
+    if entity.servers:
+        return [f"server:{each.server}" for each in entity.servers]
+    return [f"hardware:{entity.name}" if entity.entity == "hardware" else entity.entity]

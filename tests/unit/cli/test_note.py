@@ -159,13 +159,17 @@ def test_a_judgement_from_first_to_last(run, nasacct, store):
         (OTHER, "confirmed", True),
         (EPISODE, "rejected", True),
     ]
-    assert (rows[0]["note"], rows[0]["by"], rows[0]["verdict"]) == ("its owner\nsays so", "ops", None)
+    assert (rows[0]["note"], rows[0]["by"]) == ("its owner\nsays so", "ops")
+    # as `why` says, for the keeper has not judged it
+    why = json.loads(run("why", EPISODE, "--json"))
+    assert [(r["verdict"], r["culprits"]) for r in rows if r["episode"] == EPISODE] == [("local", ["local"])] * 2
+    assert (why["verdict"], why["confidence"]) == (rows[0]["verdict"], pytest.approx(rows[0]["confidence"], abs=1e-6))
     assert len(json.loads(run("verdict", EPISODE, "--list", "--json"))) == 2
     rates = list(csv.DictReader(io.StringIO(run("verdict", "--rate", "--csv"))))
     assert [(r["of"], r["which"], r["judged"], r["confirmed"], r["rate"]) for r in rates] == [
         ("all", "all", "2", "1", "0.5"),
-        ("verdict", "unknown", "2", "1", "0.5"),
-        ("confidence", "unknown", "2", "1", "0.5"),
+        ("verdict", "local", "2", "1", "0.5"),
+        ("confidence", ">= 0.8", "2", "1", "0.5"),
     ]
     run("verdict", EPISODE, "--erase")
     assert "owner" not in (store / judgements.CHRONICLE.file).read_text()
@@ -174,7 +178,7 @@ def test_a_judgement_from_first_to_last(run, nasacct, store):
 
 def test_what_was_judged_is_kept_with_the_judgement(run, store):
     """As the keeper says it then, and if it says it later, as it does since; whom it accuses, and how sure it is."""
-    run("verdict", OTHER, "confirm")
+    judgements.judge(store, OTHER, "confirmed", datetime.now(UTC))
     entities = [
         {"kind": "member", "name": "server:a", "confidence": 0.95, "culprit": True},
         {"kind": "local", "name": "", "confidence": 0.7, "culprit": True},
