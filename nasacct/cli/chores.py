@@ -1,4 +1,6 @@
-"""The keeper's chores of episodes: it judges days that are over, in a process of its own.
+"""The keeper's chores of episodes: it tells within a minute when disks do not keep up, and judges days that are over.
+
+It looks for the one on a thread of its own, and does the other in a process of its own.
 
 What that takes (DuckDB, models of a week) is large, so it is given back when the process ends; and should the system
 end that process for it, the keeper goes on. Everything is written whole or not at all, so it may be ended at any time.
@@ -15,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasacct.errors import NasacctError
-from nasacct.store import judged
+from nasacct.store import journal, judged
 from nasacct.store.judged import day_of, next_day
 from nasacct.store.keep import ChoreError, idle
-from nasacct.store.stock import Stock
+from nasacct.store.schema import DISKS
+from nasacct.store.segments import SegmentError, listed
 
 if TYPE_CHECKING:
     from datetime import date
@@ -34,21 +37,29 @@ AGAIN_S = 900.0
 _DAYS = 8
 #: Exit statuses of that process: nothing is left to be done, more days are, it failed and has said why.
 _DONE, _MORE, _FAILED = 0, 3, 1
+#: The end waits no longer for a look, which may stand still with the pool.
+_PATIENCE_S = 2.0
 #: Packages of the extra `reports` that judging takes.
 _NEEDED = ("duckdb", "scipy")
 
 
 class Chores:
-    """Judges what is to be judged in the trees of a keeper."""
+    """Judges what is to be judged in the trees of a keeper; `watch`: and looks at the newest samples all the time."""
 
-    def __init__(self, config: "Config") -> None:
-        self._config = config
+    def __init__(self, config: "Config", *, watch: bool = False) -> None:
+        self._config, self._watch = config, watch
+        self._threads: list[threading.Thread] = []
+        self._ended = threading.Event()
         self._next: dict[str, float] = {}
         self._told = False
 
     def begin(self, tree: "Tree") -> None:
-        """Judge this tree's days, too."""
+        """Judge this tree's days, too, and look at it."""
         self._next.setdefault(tree.node, 0.0)
+        if self._watch:
+            thread = threading.Thread(target=self._look, args=(tree,), name="lookout", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def do(self, tree: "Tree", stop: threading.Event) -> None:
         """Judge the days that are over, unless that was tried just before. ChoreError when it failed."""
@@ -70,20 +81,44 @@ class Chores:
             raise ChoreError("its process failed" if status == _FAILED else f"its process ended with status {status}")
 
     def end(self) -> None:
-        """Nothing goes on between two calls."""
+        """End looking."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(_PATIENCE_S)
+
+    def _look(self, tree: "Tree") -> None:
+        """Look at a tree until the end; what cannot be read now is told once and tried again."""
+        from nasacct.reports.attribution.thresholds import Thresholds
+        from nasacct.reports.lookout import PAUSE_S, Lookout
+        from nasacct.reports.naming import name_of
+
+        limits = Thresholds(**self._config.episodes.model_dump())
+        lookout = Lookout(tree, limits, self._config.store.ring_dir, name_of)
+        told = ""
+        while not self._ended.wait(PAUSE_S):
+            try:
+                lookout.look()
+            except (NasacctError, OSError, SegmentError) as error:
+                if str(error) != told:
+                    log.warning("looking at the disks of node %s: %s", tree.node, error)
+                told = str(error)
 
 
 def lacking(tree: "Tree", now: float) -> bool:
     """Whether there is usage of a day that is over and was not judged; of names alone, for it is asked often."""
-    extent = Stock(tree.root, tree.node, None).extent(("disks", "node"))
-    if extent is None:
+    try:
+        moments = [at for each in listed(tree.relation("usage", DISKS).folder)[0] for at in (each.since, each.until)]
+    except OSError:
+        moments = []
+    moments += map(journal.begun, journal.files(tree.journal))
+    if not moments:
         return False
     days: dict[str, set[date]] = {}
     for file in judged.listed(tree):
         days.setdefault(file.pool, set())
         if file.kind == "episodes":
             days[file.pool].add(file.day)
-    day, last = extent[0].date(), min(extent[1].date(), next_day(day_of(now), -1))
+    day, last = day_of(min(moments)), min(day_of(max(moments)), next_day(day_of(now), -1))
     while day <= last:
         if not days or any(day not in known for known in days.values()):
             return True

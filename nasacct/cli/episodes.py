@@ -153,7 +153,7 @@ def in_words(row: "Mapping[str, Any]") -> str:
     notes = [str(row["state"])] if row["state"] != "confirmed" else []
     notes += [each["what"] for each in row["causes"]]
     if said is None:
-        return "; ".join([*notes, "not judged yet"])
+        return "; ".join([*notes, *(["not judged yet"] if row["state"] != "withdrawn" else [])])
     if said.get("withheld"):
         return "; ".join([*notes, f"not said: {said['withheld']}"])
     return "; ".join([*notes, _blamed(said)])

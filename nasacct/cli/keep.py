@@ -32,4 +32,4 @@ def keep(
 
     logs.begin()
     idle()
-    return run(settings, once=once, chores=Chores(settings))
+    return run(settings, once=once, chores=Chores(settings, watch=not once))

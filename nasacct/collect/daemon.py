@@ -16,6 +16,7 @@ from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
 from nasacct.collect.notify import Notifier
 from nasacct.collect.rehearsal import Rehearsal
+from nasacct.collect.strain import Strain
 from nasacct.errors import OK, NasacctError, of_os
 from nasacct.store import journal
 from nasacct.store import root as store_root
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nasacct.config import Config
+    from nasacct.store.frame import Frame
 
 log = logging.getLogger(__name__)
 
@@ -97,12 +99,18 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
     writer = JournalWriter(folder, origin, standing, number=number, file_s=minutes * 60, ring_bytes=ring << 20)
     where = config.store.ring_dir
     mirror = Ring(writer, where, after_s=config.interval_s) if where is not None else None
-    with Collector(config, machine, writer.put, standing) as collector:
+    strain, told = Strain(config.episodes), ""
+
+    def take(frame: Frame) -> None:
+        writer.put(frame)
+        strain.take(frame)
+
+    with Collector(config, machine, take, standing) as collector:
         ready = False
         again = False
 
         def tick() -> None:
-            nonlocal ready
+            nonlocal ready, told
             collector.tick()
             if writer.fault is not None:
                 raise writer.fault
@@ -110,6 +118,9 @@ def _collect(config: Config, notifier: Notifier, asked: threading.Event) -> bool
                 ready = True
                 notifier.send("READY=1")
                 log.info("collecting node=%s root=%s servers=%d", config.node, config.root, collector.count)
+            if strain.status != told:
+                told = strain.status
+                notifier.send(f"STATUS={told}")
             # not before the cycle: a cycle that hangs must be seen
             notifier.send("WATCHDOG=1")
             if asked.is_set():

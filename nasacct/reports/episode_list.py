@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nasacct.errors import NO_INPUT, UNAVAILABLE, NasacctError
+from nasacct.reports.attribution.facts import SCALES
 from nasacct.reports.episodes import Ledger, compared, duration_s
+from nasacct.store import judged
 from nasacct.store.judged import day_of, next_day
 from nasacct.store.tree import trees
 
@@ -50,9 +52,19 @@ def listed(
                 then = [one for day in _days(span) for one in each.by(name, day, others)]
                 now = compared(now, [{"state": "what if"} | one for one in then])
             rows += [{"node": each.tree.node, "duration_s": duration_s(one)} | one for one in now]
+        rows += [] if others is not None or not every else _withdrawn(each, pool)
     begin, end = span
     asked = [row for row in rows if row["from"] < end and row["to"] > begin and (every or _matters(row))]
     return sorted(asked, key=lambda row: (row["from"], row["node"], row["pool"]))
+
+
+def _withdrawn(ledger: Ledger, pool: str | None) -> Iterable[dict[str, Any]]:
+    """What was told as provisional and was none."""
+    blank = dict.fromkeys((*SCALES, "present", "verdict", "harm")) | {"minor": True, "truncated": False, "causes": []}
+    for name, told in judged.provisional(ledger.tree).items():
+        for each in told["episodes"]:
+            if each["state"] == "withdrawn" and pool in (None, name):
+                yield blank | each | {"pool": name, "node": ledger.tree.node, "duration_s": duration_s(each)}
 
 
 def _matters(row: dict[str, Any]) -> bool:

@@ -7,7 +7,6 @@ episodes, whichever days are asked for.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from nasacct.reports.attribution.scene import STEP_S
 from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.facts import DAY_S
 from nasacct.reports.layout import layout
+from nasacct.reports.naming import name_of
 from nasacct.store import judged
 from nasacct.store.judged import next_day, start_of
 from nasacct.store.segments import SegmentError
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 AFTER_S, LATER_S = 900, 600
 #: What is normal of parallel disks is that of so many days before.
 _DAYS = 7
-#: What is in no episode's name.
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.:-]")
+#: When there is no usage any more (Unix time).
+_NEVER_S = 200_000_000_000
 #: Of a share, so many digits are told.
 _DIGITS = 4
 
@@ -105,13 +105,6 @@ def _cut(seen: Facts, episode: Episode) -> Iterable[Episode]:
             yield Episode(first, seen.sample(midnight), truncated=True)
             first = seen.sample(midnight)
     yield Episode(first, episode.end, episode.truncated)
-
-
-def name_of(pool: str, moment: int) -> str:
-    """What an episode is called: its pool, as far as it has plain letters, and when it began, in UTC."""
-    hours, rest = divmod(moment % DAY_S, 3600)
-    at = f"{judged.day_of(moment):%Y%m%d}-{hours:02}{rest // 60:02}{rest % 60:02}"
-    return f"{_UNSAFE.sub('_', pool)}-{at}"
 
 
 def record(pool: str, seen: Facts, episode: Episode, limits: Thresholds) -> dict[str, Any]:
@@ -178,12 +171,15 @@ class Ledger:
         return sorted({*(pool for pool, _, _ in self._files), *there})
 
     def extent(self) -> tuple[date, ...]:
-        """The first and the last UTC day of which there is usage; none without any."""
+        """The first and the last UTC day of which usage is kept; none without any."""
         if self.warehouse is None:
             return ()
         if self._extent is None:
             found = self.warehouse.extent(facts_of.VIEWS)
-            self._extent = () if found is None else (found[0].date(), found[1].date())
+            since = judged.day_of(min(self.warehouse.usage_since(facts_of.VIEWS) / 1e6, _NEVER_S))
+            self._extent = ()
+            if found is not None and since <= found[1].date():
+                self._extent = (max(since, found[0].date()), found[1].date())
         return self._extent
 
     def layout(self, day: date) -> dict[str, Pool]:

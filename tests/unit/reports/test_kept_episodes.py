@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nasacct.reports import episodes as kept
 from nasacct.reports import facts as facts_of
+from nasacct.reports import naming
 from nasacct.reports.attribution import episodes
 from nasacct.reports.attribution.facts import SCALES, Facts, joined, rounded
 from nasacct.reports.attribution.saturation import levels, saturated
@@ -194,4 +195,4 @@ def test_thresholds_of_wrong_values_are_refused():
 
 def test_an_id_has_the_moment_in_utc():
     moment = int(datetime(2026, 11, 23, 7, 5, 9, tzinfo=UTC).timestamp())
-    assert kept.name_of("r pool_1", moment) == "r_pool_1-20261123-070509"
+    assert naming.name_of("r pool_1", moment) == "r_pool_1-20261123-070509"
