@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasacct.plain import plain
-from nasacct.reports.for_member_phrases import HOW, PHRASES
+from nasacct.reports.attribution.how import HOW
+from nasacct.reports.for_member_phrases import PHRASES
 from nasacct.reports.sureness import NAMED, SURE
 
 if TYPE_CHECKING:

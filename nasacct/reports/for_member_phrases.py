@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 Language = Literal["cs", "en"]
-#: By what kinds of request somebody uses disks; None: nobody knows.
-HOW = ("random_read", "seq_read", "bulk_write", "sync_write", "metadata", "delete")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -47,7 +45,7 @@ class Phrases:
     two_days: str
     decimal: str
     date: Callable[[datetime], str]
-    how: Mapping[str | None, str]
+    how: Mapping[str | None, str]  #: by what of `attribution/how.py`; None: nobody knows
     advice: Mapping[str | None, str]
 
     def when(self, begin: datetime, end: datetime, zone: tzinfo) -> str:

@@ -11,6 +11,7 @@ from hostile import NAMES, invisible
 
 from nasacct.__main__ import main
 from nasacct.plain import plain
+from nasacct.reports.sureness import NAMED, SURE
 from nasacct.store import judged, judgements, notes, root
 from nasacct.store.tree import Tree
 
@@ -169,7 +170,7 @@ def test_a_judgement_from_first_to_last(run, nasacct, store):
     assert [(r["of"], r["which"], r["judged"], r["confirmed"], r["rate"]) for r in rates] == [
         ("all", "all", "2", "1", "0.5"),
         ("verdict", "local", "2", "1", "0.5"),
-        ("confidence", ">= 0.8", "2", "1", "0.5"),
+        ("confidence", ">= 0.8" if why["confidence"] >= SURE else f"{NAMED} .. {SURE}", "2", "1", "0.5"),
     ]
     run("verdict", EPISODE, "--erase")
     assert "owner" not in (store / judgements.CHRONICLE.file).read_text()

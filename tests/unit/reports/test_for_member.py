@@ -10,8 +10,9 @@ from hostile import NAMES, invisible
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nasacct.reports.attribution.how import HOW
 from nasacct.reports.for_member import ForMember, written
-from nasacct.reports.for_member_phrases import HOW, PHRASES
+from nasacct.reports.for_member_phrases import PHRASES
 
 PRAGUE = ZoneInfo("Europe/Prague")
 AT = datetime(2026, 11, 27, 13, 5, 10, tzinfo=UTC)
