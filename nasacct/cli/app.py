@@ -25,6 +25,7 @@ COMMANDS = (
         "top",
         "episodes",
         "why",
+        "blame",
         "inflight",
         "space",
         "note",

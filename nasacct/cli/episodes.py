@@ -1,13 +1,12 @@
 """`nasacct episodes`: when the disks did not keep up."""
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nasacct.cli.answer import Column, Form, form, show
-from nasacct.cli.options import ConfigFile, Csv, Json, Root, Until, configured, moment
+from nasacct.cli.options import ConfigFile, Csv, Json, Root, Until, configured, long_ago, moment
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
 from nasacct.store.root import existing
 from nasacct.times import render
@@ -26,8 +25,6 @@ EXAMPLES = {
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG)
 
-#: A length of time alone is so long ago.
-_LENGTH = re.compile(r"\d+[smhdw]")
 #: What CSV has, and JSON beside what is in a structure.
 _TOLD = "id node pool from to duration_s state change minor truncated present".split()
 _TOLD += "busy median wait_ms queue some full sync_s harm".split()
@@ -58,7 +55,7 @@ def episodes(
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
-    begin = moment(f"-{since}" if _LENGTH.fullmatch(since) else since, settings.tz, "--since")
+    begin = moment(long_ago(since), settings.tz, "--since")
     end = moment(until, settings.tz, "--until", end=True) or datetime.now(UTC)
     assert begin is not None
     existing(settings.root)

@@ -1,5 +1,6 @@
 """The options that commands share, and what they become: a configuration, a form of answer, a span of time."""
 
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from nasacct.units import seconds
 if TYPE_CHECKING:
     from nasacct.config import Config
 
+_LENGTH = re.compile(r"\d+[smhdw]")
 Root = Annotated[
     str | None,
     typer.Option("--root", metavar="DIR", help="The store. [default: NASACCT_ROOT, else as configured]"),
@@ -73,6 +75,11 @@ def moment(text: str | None, zone: ZoneInfo, option: str, *, end: bool = False) 
         return parse(text, datetime.now(UTC), zone, end=end)
     except TimeError as error:
         raise NasacctError(f"{option}: {error}", USAGE) from None
+
+
+def long_ago(text: str) -> str:
+    """A moment as it is parsed, of one that may be a length of time alone: `30d` is 30 days ago."""
+    return f"-{text}" if _LENGTH.fullmatch(text) else text
 
 
 def span(text: str | None, option: str, least: float = 0) -> float | None:

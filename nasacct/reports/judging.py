@@ -13,7 +13,7 @@ import numpy as np
 
 from nasacct.reports import episodes as kept
 from nasacct.reports import facts as facts_of
-from nasacct.reports import models
+from nasacct.reports import models, using
 from nasacct.reports.attribution import causes, engine
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.facts import SCALES, Facts
@@ -89,7 +89,12 @@ def judge(ledger: Ledger, pool: str, day: date, now: float) -> bool:
     learnt = models.learnt(ledger, pool, day)
     if learnt is not None:
         judged.write_table(ledger.tree, pool, "model", day, models.table(learnt), models.said(learnt))
-    judged.write_text(ledger.tree, pool, "episodes", day, said(ledger, pool, found, learnt))
+    told = said(ledger, pool, found, learnt)
+    there = ledger.layout(day).get(pool)
+    if learnt is not None and there is not None and ledger.warehouse is not None:
+        rows = using.of_day(ledger.warehouse, there, day, learnt.model, told["episodes"])
+        judged.write_table(ledger.tree, pool, "used", day, rows, {})
+    judged.write_text(ledger.tree, pool, "episodes", day, told)
     ledger.look()
     return True
 

@@ -2,6 +2,7 @@
 
     ROOT/node=N/judged/POOL/facts-2026-11-23-DIGEST.parquet     what saturation is judged by, a row every ten seconds
     ROOT/node=N/judged/POOL/model-2026-11-23-DIGEST.parquet     what requests cost up to that day, a row a server
+    ROOT/node=N/judged/POOL/used-2026-11-23-DIGEST.parquet      whose the disk time was, a row a server and hour
     ROOT/node=N/judged/POOL/episodes-2026-11-23-DIGEST.json     the episodes that began on that day
     ROOT/node=N/judged/POOL/provisional.json                    the episode that goes on, as long as it does
 
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 
     from nasacct.store.tree import Tree
 
-Kind = Literal["facts", "model", "episodes"]
+Kind = Literal["facts", "model", "used", "episodes"]
 
 #: The version of these files that this program reads and writes.
 VERSION = 1
 FOLDER, PROVISIONAL = "judged", "provisional.json"
 _KEY = "nasacct_judged"
-_NAME = re.compile(r"(facts|model|episodes)-(\d{4}-\d\d-\d\d)-([0-9a-f]{16})\.(parquet|json)")
+_NAME = re.compile(r"(facts|model|used|episodes)-(\d{4}-\d\d-\d\d)-([0-9a-f]{16})\.(parquet|json)")
 _PLAIN = re.compile(r"[A-Za-z0-9.-]")
 _ESCAPED = re.compile(r"_([0-9a-f]{2})")
 _SMALL = 12

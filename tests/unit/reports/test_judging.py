@@ -157,7 +157,7 @@ def test_the_chore_judges_in_a_process_of_its_own(clean):
     assert files(clean) == {}
     doing = chores.Chores(config)
     doing.do(tree, threading.Event())
-    assert {file.kind for file in judged.listed(tree)} == {"facts", "model", "episodes"}
+    assert {file.kind for file in judged.listed(tree)} == {"facts", "model", "used", "episodes"}
     assert not chores.lacking(tree, LATER)
     doing.end()
 
