@@ -73,7 +73,7 @@ class Collector:
     """A sampler with one source, which `build` makes of what admits its subjects."""
 
     def __init__(self, machine, build, standing=None):
-        self.standing = standing or Standing()
+        self.standing, self.frames = standing or Standing(), []
         self.sampler = Sampler(machine, self.standing, lambda admit: [build(admit)])
         self.source = self.sampler.sources[0]
 
@@ -82,6 +82,7 @@ class Collector:
         for _ in range(1000):
             frame = self.sampler.cycle(Listing(tuple(servers)))
             self.standing.apply(frame)
+            self.frames.append(frame)
             if frame.batches:
                 return frame.batches[0]
             time.sleep(0.01)

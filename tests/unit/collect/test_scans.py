@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from block import Collector, Machine, Program
+from journals import usage_of
 from zfs import pool
 
 from nasacct.collect.scans import Scans
+from nasacct.store.frame import Instant
+from nasacct.store.ledger import Terms
 from nasacct.store.schema import SCANS
 
 HERE = Path(__file__).parents[2] / "fixtures"
@@ -62,6 +65,17 @@ def test_a_scrub_counts_from_its_start(machine):
     assert (subject.epoch, subject.about["born_ns"]) == (f"zfs/{TANK}/scrub-{STARTED_S}/0", STARTED_S * 10**9)
     assert subject.after is not None
     assert machine.collector.source.pace_s == 10
+
+
+def test_what_a_scrub_read_is_usage_since_its_start(machine):
+    """All of it, from the moment at which it began, though it was seen first later; what ends adds nothing."""
+    for name in (None, "scrub1", "paused", "done", "spare"):
+        look(machine, name)
+    frames = machine.collector.frames
+    rows = usage_of(SCANS, frames, Instant(frames[0].at.wall_ns, frames[0].at.boot_ns), Terms(30 * 10**9))
+    scrubs = [r for r in rows if (r["pool"], r["function"]) == (TANK, "scrub") and r["issued_bytes"] is not None]
+    assert sum(r["issued_bytes"] for r in scrubs) == 89684480
+    assert scrubs[0]["t0"].timestamp() == STARTED_S
 
 
 def test_paused_and_over_it_is_the_same(machine):
