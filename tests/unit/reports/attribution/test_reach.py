@@ -9,7 +9,7 @@ from pools import Pool
 from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.scene import CLASSES
 
-READS, READ_MB, WRITES = (CLASSES.index(each) for each in ("reads", "read_mb", "writes"))
+READS, READ_MB, WRITES, LOOKUPS = (CLASSES.index(each) for each in ("reads", "read_mb", "writes", "lookups"))
 
 
 def scene(**known):
@@ -33,6 +33,23 @@ def test_of_reads_stays_what_was_read_from_disks():
     assert found[:, READ_MB] == pytest.approx(np.minimum(was[:, READ_MB], 0.01))
     assert found[:, READS] / was[:, READS] == pytest.approx(found[:, READ_MB] / was[:, READ_MB])
     assert found[:, WRITES] == pytest.approx(was[:, WRITES])
+
+
+def test_lookups_that_reached_disks_read_a_page_each():
+    """So what was read from disks bounds them, too."""
+    found = reached(scene(physical_mb=0.01)).members.activity
+    assert found[:, LOOKUPS].max() <= 0.01e6 / 4096 + 1e-9
+
+
+def test_where_disks_make_all_wait_the_same_time_is_of_fewer_calls():
+    """A server's threads wait ten times as long for a full disk, and no more calls have reached it."""
+    calm = scene(thread_s=0.02)
+    full = replace(calm, disks=replace(calm.disks, wait_ms=calm.disks.wait_ms * 10))
+    longer = replace(full, members=replace(full.members, thread_s=calm.members.thread_s * 10))
+    assert reached(longer).members.activity == pytest.approx(reached(calm).members.activity)
+    assert reached(full).members.activity[:, READS].sum() < 0.2 * reached(calm).members.activity[:, READS].sum()
+    unknown = replace(full, disks=replace(full.disks, wait_ms=full.disks.wait_ms * np.nan))
+    assert np.isfinite(reached(unknown).members.activity).all()
 
 
 def test_a_thread_that_waits_for_a_millisecond_has_one_call_that_waited_at_most():
