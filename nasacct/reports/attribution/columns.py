@@ -36,6 +36,7 @@ class Window:
     prompt: Floats  #: the same if nothing is put off: what is dirty is written at once when there is much of it
     local_mb: Floats | None  #: samples
     local_written_mb: Floats | None = None  #: samples; when it costs, as far as it is put off
+    local_sure: bool = False  #: whether `local_mb` is what disks read for local work (`reach`)
 
 
 class Columns(NamedTuple):

@@ -31,10 +31,12 @@ _USUAL, _WRITES, _WRITTEN, _REST_MEAN, _REST = 0.35, 1.2, 0.4, 0.3, 0.4
 #: Of a disk: the spread of a claim that does not hold, if it is a bold one.
 _HARDLY = 0.015
 _BACKGROUND = 0.03
+#: Spread of what local work costs that is known to have been.
+_COUNTED = 0.5
 #: Times what they usually take, how many IOs writes may take.
 _DEAREST = 8.0
 #: How likely a claim is before anything is seen.
-_COLD, _DEAR, _HUGE, _FLIP, _MANY = 0.3, 0.1, 0.03, 0.03, 0.3
+_COLD, _BEFORE, _DEAR, _HUGE, _FLIP, _MANY = 0.3, 0.1, 0.1, 0.03, 0.03, 0.3
 _LOCAL, _LOCAL_SEEN, _OTHER_SEEN, _LOCAL_WRITES = 0.1, 0.5, 0.02, 0.01
 _LEAST_MB = 0.004
 #: MB of an IO, of streams over one disk: those of members, and those of local work, which reads on as it can.
@@ -45,6 +47,7 @@ _BEGUN = 0.002
 _CALLING = [np.isin(KINDS, kinds) for kinds in (("commits",), ("writes", "runs"), ("changes", "removes", "freed"))]
 _CALLED = np.isin(KINDS, ("reads", "read_mb"))
 _RUNS = KINDS.index("runs")
+_REWRITTEN = [KINDS.index(each) for each in ("writes", "commits")]
 _LOOKUPS, _STREAMED, _RECORDS = KINDS.index("lookups"), KINDS.index("read_mb"), KINDS.index("records")
 _REMOVES, _FREED = KINDS.index("removes"), KINDS.index("freed")
 
@@ -59,10 +62,13 @@ def made(window: Window, costs: Costs, device: Device) -> Columns:
     most = np.where(CACHED, costs.full, own)
     courses = excess * most[..., None]
     prompt = np.maximum(window.prompt - costs.usual[..., None], 0) * most[..., None]
-    weight = np.minimum(courses.sum(axis=1), 1)[:, inside].mean(axis=1)
+    before = excess[:, _REWRITTEN].sum(axis=1) * device.seconds[READS]
+    weight = np.minimum(courses.sum(axis=1) + before, 1)[:, inside].mean(axis=1)
     suspects = [int(each) for each in np.argsort(-weight, kind="stable")[:SUSPECTS] if weight[each] > LEAST]
     for each in suspects:
         _suspect(found, each, courses[each], prompt[each], usual[each], device, much=weight[each] > MUCH)
+        if weight[each] > MUCH:
+            _rewriter(found, each, only(READS, before[each]))
     _removers(found, excess, own)
     _flips(found, costs, own, suspects)
     _rest(found, [each for each in range(members) if weight[each] <= MUCH or each not in suspects], usual, None)
@@ -97,10 +103,17 @@ def _suspect(
     found.add(usual, 1, _USUAL, member)
 
 
-def _io_mb(window: Window, device: Device) -> float:
-    """MB of an IO of a member's stream: no more than the disks' own IOs had inside."""
+def _rewriter(found: Growing, member: int, course: Floats) -> None:
+    """What is written may have to be read first: parity of less than a stripe, or the rest of a record."""
+    before = found.claim(_BEFORE)
+    found.claimed(course, before, member)
+    found.claimed(flat(course, found.window.inside), before, member)
+
+
+def _io_mb(window: Window, device: Device, most: float = _STREAM_MB) -> float:
+    """MB of an IO of a stream: no more than the disks' own IOs had inside."""
     calls, mb = (window.work[channel][window.inside].sum() / device.seconds[channel] for channel in (READS, READ_MB))
-    return float(np.clip(mb / calls, _LEAST_MB, _STREAM_MB)) if calls > 0 else _STREAM_MB
+    return float(np.clip(mb / calls, _LEAST_MB, most)) if calls > 0 else most
 
 
 def _removers(found: Growing, excess: Floats, own: Floats) -> None:
@@ -172,6 +185,9 @@ def _local(found: Growing, costs: Costs, device: Device, local: int) -> None:
         course = stream(inside.astype(float), size_mb, device, WRITES, WRITE_MB)
         found.claimed(course, writes, local, np.inf, _HARDLY)
     each = device.seconds / max(device.disks, 1)
+    if seen is not None and found.window.local_sure:
+        course = stream(seen * each[READ_MB], _io_mb(found.window, device, _LOCAL_MB[-1]), device)
+        found.add(course, 1, _COUNTED, local)
     for moved, calls, mb in ((seen, READS, READ_MB), (found.window.local_written_mb, WRITES, WRITE_MB)):
         if moved is not None:
             known = found.claim(_LOCAL_SEEN)

@@ -56,7 +56,8 @@ def window(scene: Scene, episode: Episode, others: Flags, costs: Costs, model: D
         written = requests.delayed(np.nan_to_num(written[lead:end]), costs.kernel)[samples - lead]
     inside = (samples >= episode.first) & (samples < episode.end)
     work = device.work(scene, device.around(scene, model, samples))[:, samples]
-    return Window(samples, inside, work, kinds, prompt, local, written)
+    sure = local is not None and scene.members.physical_mb is not None
+    return Window(samples, inside, work, kinds, prompt, local, written, sure)
 
 
 def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:

@@ -36,6 +36,8 @@ def reached(scene: Scene) -> Scene:
     members = scene.members
     if members.thread_s is None and members.physical_mb is None:
         return scene
+    if members.physical_mb is not None and scene.local_mb is not None:
+        scene = replace(scene, local_mb=_local(scene, members.physical_mb, scene.local_mb))
     activity = members.activity.copy()
     if members.physical_mb is not None:
         activity[:, _READS] *= _part(members.physical_mb, activity[:, _READ_MB])[:, None]
@@ -46,6 +48,13 @@ def reached(scene: Scene) -> Scene:
         for each in {*calls, *(_READS if members.physical_mb is None else ())}:
             activity[:, each] *= waited
     return replace(scene, members=replace(members, activity=activity))
+
+
+def _local(scene: Scene, physical_mb: Floats, local_mb: Floats) -> Floats:
+    """What local work read, as far as disks read it for nobody else: clients on this machine are counted twice."""
+    left = np.nansum(scene.disks.read_mb, axis=0) - np.nansum(physical_mb, axis=0)
+    found: Floats = np.minimum(local_mb, np.maximum(left, 0))
+    return found
 
 
 def _least_s(scene: Scene) -> Floats:

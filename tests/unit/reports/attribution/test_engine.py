@@ -148,6 +148,29 @@ def test_a_reader_whose_threads_waited_for_no_disk_costs_nothing():
     assert found["two"].share < 0.1
 
 
+def test_who_writes_what_has_to_be_read_first_is_to_blame_for_those_reads():
+    """Parity of less than a stripe: each write has the disks read, and no local work did."""
+    pool = Pool()
+    pool.write("one", FIRST, END, mb=4)
+    course = pool._course(FIRST, END)
+    pool._disks(0, course * 190, course * 0.8, 0, 0)
+    answer, found = only(pool.scene(local_seen=True))
+    assert [(each.kind, each.name) for each in answer.verdict.culprits] == [("member", "one")]
+    assert found["one"].share > 0.5
+
+
+def test_what_a_scrub_is_known_to_have_read_is_not_a_readers():
+    """A member begins to read from memory in the same sample, as much and by IOs of any size."""
+    pool = Pool()
+    pool.local(FIRST, END, mb=120)
+    pool.read("two", FIRST, END, calls=2000, miss=0, size_mb=0.06)
+    physical = np.zeros((3, pool.samples))
+    answer, found = only(pool.scene(local_seen=True, members=Members(pool.members, pool.activity, None, physical)))
+    assert [each.kind for each in answer.verdict.culprits] == ["local"]
+    truth = pool.used[-1, FIRST:END].sum() / pool.used[:, FIRST:END].sum()
+    assert found["local"].share == pytest.approx(truth, abs=0.3)
+
+
 def test_samples_that_are_missing_change_nothing_but_the_evidence():
     """One in ten is lost, and two minutes of the quiet hours."""
     pool = Pool()

@@ -41,6 +41,16 @@ def test_lookups_that_reached_disks_read_a_page_each():
     assert found[:, LOOKUPS].max() <= 0.01e6 / 4096 + 1e-9
 
 
+def test_local_work_read_what_disks_read_for_nobody_else():
+    """A client on the machine itself reads from a server, and its process is told as local work that read as much."""
+    found = reached(replace(scene(physical_mb=0.3), local_mb=np.full(720, 5.0)))
+    of_disks = found.disks.read_mb.sum(axis=0)
+    assert found.local_mb == pytest.approx(np.clip(of_disks - 0.9, 0, 5))
+    assert found.local_mb.min() < 5
+    unknown = reached(replace(scene(thread_s=1.0), local_mb=np.full(720, 5.0)))
+    assert (unknown.local_mb == 5).all()
+
+
 def test_where_disks_make_all_wait_the_same_time_is_of_fewer_calls():
     """A server's threads wait ten times as long for a full disk, and no more calls have reached it."""
     calm = scene(thread_s=0.02)
