@@ -7,7 +7,8 @@ episodes, whichever days are asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.facts import DAY_S
 from nasacct.reports.layout import layout
 from nasacct.reports.naming import name_of
+from nasacct.reports.noted import noted
 from nasacct.store import judged
 from nasacct.store.judged import next_day, start_of
+from nasacct.store.notes import notes
 from nasacct.store.segments import SegmentError
 
 if TYPE_CHECKING:
@@ -65,13 +68,21 @@ class OfDay:
     normal: Levels
 
 
-def of_day(day: date, known: Known, limits: Thresholds, normal: Levels | None = None) -> OfDay | None:
-    """The episodes of a UTC day; None when there are no facts of it. `normal`: as they were judged by before."""
+def of_day(
+    day: date, known: Known, limits: Thresholds, normal: Levels | None = None, usual: Known | None = None
+) -> OfDay | None:
+    """The episodes of a UTC day; None when there are no facts of it.
+
+    `normal`: as they were judged by before, else that of the days before, or of what is `usual` in their facts.
+    """
     today = known(day)
     if today is None:
         return None
     if normal is None:
-        normal = normal_of(day, known) if not today.rotational else Levels(np.inf, np.inf)
+        normal = normal_of(day, usual or known) if not today.rotational else Levels(np.inf, np.inf)
+        if usual and not today.rotational and not np.isfinite(normal.wait_ms):
+            # nothing is left that is usual
+            normal = normal_of(day, known)
     seen, found = around(day, known, limits, normal)
     begin, end = start_of(day), start_of(day) + DAY_S
     mine = [each for each in found if begin <= seen.moment(each.first) < end]
@@ -208,6 +219,20 @@ class Ledger:
             self._facts[key] = self._read(pool, day)
         return self._facts[key]
 
+    def usual_facts(self, pool: str, day: date) -> Facts | None:
+        """The facts of a day without the samples of which something was noted; None where nothing is left."""
+        seen = self.facts(pool, day)
+        if seen is None:
+            return None
+        lo, hi = (1_000_000 * seen.moment(at) for at in (0, len(seen)))
+        try:
+            told = notes(self.tree.root, self.tree.node, lo, hi, pool)
+        except (NasacctError, OSError) as error:
+            self.trouble.append(f"{error}; what was noted is not left out of what is normal")
+            return seen
+        present = seen.present & ~noted(seen, told)
+        return replace(seen, present=present) if present.any() else None
+
     def _read(self, pool: str, day: date) -> Facts | None:
         file = self.file(pool, "facts", day)
         if file is not None:
@@ -243,7 +268,7 @@ class Ledger:
         """The episodes of a day by other thresholds, from facts."""
         told = self.kept(pool, day)
         normal = Levels(*(np.inf if each is None else each for each in told["normal"])) if told is not None else None
-        found = of_day(day, lambda each: self.facts(pool, each), limits, normal)
+        found = of_day(day, partial(self.facts, pool), limits, normal, partial(self.usual_facts, pool))
         return [] if found is None else [record(pool, found.seen, each, limits) for each in found.episodes]
 
 

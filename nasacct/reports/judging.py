@@ -7,6 +7,7 @@ will come. What is asked of usage is the same whenever that is, so the same stor
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +83,8 @@ def judge(ledger: Ledger, pool: str, day: date, now: float) -> bool:
         told = facts_of.said(facts) | {"disks": list(there.disks) if there is not None and there.ids else None}
         judged.write_table(ledger.tree, pool, "facts", day, facts_of.table(facts), told)
         ledger.look()
-    found = kept.of_day(day, lambda each: ledger.facts(pool, each), ledger.limits)
+    usual = partial(ledger.usual_facts, pool)
+    found = kept.of_day(day, partial(ledger.facts, pool), ledger.limits, usual=usual)
     assert found is not None
     if not _known(min(found.until, over + DAY_S), newest, now):
         return False

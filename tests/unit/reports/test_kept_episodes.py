@@ -1,6 +1,7 @@
 """Episodes of UTC days: the same facts give the same ones, whichever days are asked for and whatever was kept."""
 
 from datetime import UTC, date, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from nasacct.reports.attribution import episodes
 from nasacct.reports.attribution.facts import SCALES, Facts, joined, rounded
 from nasacct.reports.attribution.saturation import levels, saturated
 from nasacct.reports.attribution.thresholds import Thresholds
-from nasacct.store import judged, root
+from nasacct.store import judged, notes, root
 from nasacct.store.judged import next_day, start_of
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
@@ -129,6 +130,40 @@ def test_parallel_disks_are_held_against_the_days_before():
     parts = dict(zip(three, slow, strict=True))
     assert kept.normal_of(next_day(DAY, 2), parts.get) == levels(joined(slow[:2]))
     assert begun(parts)[0] == (start_of(next_day(DAY, 2)), start_of(next_day(DAY, 3)))
+
+
+def test_what_was_noted_is_not_what_parallel_disks_are_held_against(tmp_path):
+    """Nor a whole day of it; where nothing else is known, it is all the same; a damaged file is told."""
+    root.prepare(tmp_path / "store")
+    tree = Tree(tmp_path / "store", "nas1")
+    last = next_day(DAY, 2)
+    parts = {
+        next_day(DAY, n): facts(np.full(SAMPLES, busy), start_of(next_day(DAY, n)), rotational=False)
+        for n, busy in enumerate((0.9, 0.1, 0.3))
+    }
+    for day, seen in parts.items():
+        judged.write_table(tree, "tank", "facts", day, facts_of.table(seen), facts_of.said(seen))
+
+    def normal():
+        ledger = kept.Ledger(tree, None)
+        found = kept.of_day(last, partial(ledger.facts, "tank"), LIMITS, usual=partial(ledger.usual_facts, "tank"))
+        return found.normal, ledger.trouble
+
+    def note(*days):
+        span = [datetime.fromtimestamp(start_of(next_day(DAY, n)), UTC) for n in days]
+        notes.tell(tree.root, "x", tuple(span), ["nas1"], datetime.now(UTC), pool="tank")
+
+    whole = levels(joined([parts[DAY], parts[next_day(DAY)]]))
+    assert normal() == (whole, [])
+    note(0, 1)
+    assert normal() == (levels(parts[next_day(DAY)]), [])
+    assert kept.Ledger(tree, None).usual_facts("tank", DAY) is None
+    note(1, 3)
+    assert normal() == (whole, [])
+    (tree.root / notes.CHRONICLE.file).write_text("x")
+    found, trouble = normal()
+    assert found == whole
+    assert "is damaged" in trouble[0]
 
 
 #: Eleven minutes of which the disk is busy for two and a half minutes.
