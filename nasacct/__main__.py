@@ -23,6 +23,8 @@ _EXTRAS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status; errors are told on stderr, never as a traceback."""
+    # before numpy comes: matrices here are small, and on a busy node threads only wait for one another
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from nasacct.cli import app  # noqa: PLC0415 - importing is part of what may fail, and --version needs none of it
 
     arguments = sys.argv[1:] if arguments is None else arguments

@@ -26,6 +26,7 @@ import pandas as pd
 
 from nasacct.reports.attribution.calls import by_bytes
 from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
+from nasacct.reports.scenes import TXG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -170,7 +171,7 @@ def _syncs(grid: _Grid, path: Path, pool: str) -> Floats:
         frame = pd.read_parquet(path)
         frame = frame[frame.pool == pool]
         at = ((frame.ts.to_numpy() - grid.start) // STEP_S).astype(int).clip(0, grid.steps - 1)
-        np.maximum.at(longest, at, frame.stime_ms.to_numpy() / 1e3)
+        np.maximum.at(longest, at, frame.stime_ms.to_numpy() / 1e3 - TXG_TIMEOUT_S)
     return longest
 
 

@@ -219,7 +219,7 @@ class Episodes(Table):
     busy_others: Share = Field(default=0.92, description="a share of the time from 0 to 1")
     behind: float = Field(default=1.3, description="a number from 1 to 100", ge=1, le=100)
     full: Share = Field(default=0.40, description="a share of the time from 0 to 1")
-    sync_s: float = Field(default=5.5, description="a number of seconds from 0 to 3600", ge=0, le=3600)
+    sync_s: float = Field(default=0.5, description="a number of seconds from 0 to 3600", ge=0, le=3600)
     wait_ratio: float = Field(default=2.0, description="a number from 1 to 1000", ge=1, le=1000)
     queue_ratio: float = Field(default=4.0, description="a number from 1 to 1000", ge=1, le=1000)
     some: Share = Field(default=0.50, description="a share of the time from 0 to 1")

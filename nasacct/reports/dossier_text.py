@@ -153,7 +153,11 @@ def _states(states: Sequence[State]) -> list[str]:
         ]
         rows.append([f"disk {disk}", *cells])
     lines = _columns(rows)
-    names = {"some": "some tasks stood still for IO", "full": "all tasks stood still for IO", "sync_s": "longest sync"}
+    names = {
+        "some": "some tasks stood still for IO",
+        "full": "all tasks stood still for IO",
+        "sync_s": "longest sync, beyond the time of a transaction group",
+    }
     for each in states:
         if each.disk is None and each.inside is not None:
             usual = f", usually {_figure(each.usual, each.what)}" if each.usual is not None else ""

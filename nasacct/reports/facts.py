@@ -63,7 +63,7 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
         members=Members((), np.zeros((0, len(CLASSES), len(grid)))),
         some=some,
         full=full,
-        sync_s=syncs(committed, grid),
+        sync_s=syncs(committed, grid, pool),
     )
     return of_scene(scene)
 

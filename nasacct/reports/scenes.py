@@ -34,6 +34,8 @@ ASKED = {
     "scene_servers": ("nfsd", "ops", "inside", "threads"),
     "scene_local": ("local",),
 }
+#: Seconds after which ZFS begins a transaction group where nobody says otherwise (zfs_txg_timeout, zfs(4)).
+TXG_TIMEOUT_S = 5
 _SECTOR_MB = 512 / 1e6
 _CALLS = ("reads", "writes", "commits", "lookups", "changes", "removes")
 
@@ -91,7 +93,7 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
         members=_members(servers, grid, paged=not transactional),
         some=some,
         full=full,
-        sync_s=syncs(found, grid),
+        sync_s=syncs(found, grid, pool),
         **_local(local, None if pool is None else scans(warehouse, lo, hi), pool, grid),
     )
 
@@ -147,14 +149,15 @@ def _local(jobs: pa.Table, scanned: pa.Table | None, pool: Pool | None, grid: Gr
     return {"local_mb": read, "local_written_mb": written}
 
 
-def syncs(tables: Sequence[pa.Table], grid: Grid) -> Floats:
-    """Seconds of the longest sync of a transaction group that ended in each sample, at most; 0 where none did."""
+def syncs(tables: Sequence[pa.Table], grid: Grid, pool: Pool | None) -> Floats:
+    """See `Scene.sync_s`."""
+    timeout_s = TXG_TIMEOUT_S if pool is None or pool.txg_timeout_s is None else pool.txg_timeout_s
     longest = np.zeros(len(grid))
     for table in tables:
         for row in table.to_pylist():
             first, end = (int(row[name] - grid.start_us) for name in ("t0_us", "t1_us"))
             samples = slice(max(first // STEP_US, 0), max(-(-end // STEP_US), 0))
-            longest[samples] = np.maximum(longest[samples], (row["longest_sync_us"] or 0) / 1e6)
+            longest[samples] = np.maximum(longest[samples], (row["longest_sync_us"] or 0) / 1e6 - timeout_s)
     return longest
 
 

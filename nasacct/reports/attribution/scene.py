@@ -60,7 +60,9 @@ class Scene:
     members: Members
     some: Floats  #: share of the time in which a task stood still for IO (PSI some)
     full: Floats  #: share of the time in which all did (PSI full)
-    sync_s: Floats  #: longest sync of a transaction group that ended in the sample, 0 where none did
+    #: by how much the longest sync of a transaction group in the sample took longer than the time (s) after which the
+    #: next one begins; 0 where none did
+    sync_s: Floats
     local_mb: Floats | None = None  #: MB a second that scrubs and local processes read; None: nobody counts it
     local_written_mb: Floats | None = None  #: MB a second that local processes wrote; None likewise
 

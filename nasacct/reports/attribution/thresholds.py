@@ -21,7 +21,7 @@ class Thresholds:
     busy_others: float = 0.92  #: of the median disk, beside one that is busy
     behind: float = 1.3  #: unless the busiest is so many times as busy: the pool waits for it alone
     full: float = 0.40  #: PSI full
-    sync_s: float = 5.5  #: zfs_txg_timeout and half a second
+    sync_s: float = 0.5  #: of a sync, beyond zfs_txg_timeout
     wait_ratio: float = 2.0  #: times the wait that a quarter of the samples are below
     queue_ratio: float = 4.0  #: times the median queue
     some: float = 0.50  #: PSI some

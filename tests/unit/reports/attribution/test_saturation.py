@@ -25,7 +25,7 @@ def test_rotating_disks_are_full_when_they_are_busy():
     assert not one(scene, busy=0.9, full=0.1)
     assert one(scene, busy=0.97, full=0.1)
     assert one(scene, busy=0.87, full=0.5)
-    assert one(scene, busy=0.87, full=0.1, sync_s=6)
+    assert one(scene, busy=0.87, full=0.1, sync_s=1)
     assert not one(scene, busy=0.5, full=0.5)
 
 

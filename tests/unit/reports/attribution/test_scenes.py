@@ -129,7 +129,7 @@ def test_a_pool_has_its_own_disks_and_servers(tmp_path):
         nfsd server=a read_bytes 0+1000000x9
         nfsd server=b read_bytes 0+1000000x9
         threads server=b disk_read_bytes 0+20000000x9
-        pools pool=7 longest_sync_us 0 0 0 6000000 0+0x5
+        pools pool=7 longest_sync_us 0 0 0 21000000 0+0x5
         pools pool=8 longest_sync_us 0+9000000x9
         """,
         tmp_path,
