@@ -20,6 +20,9 @@ MOST_BYTES = 300_000
 #: What QEMU lets the disk do. ZFS writes in large pieces, so that bytes must have a limit, too.
 THROTTLES = {"ext4": "iops-total=40", "zfs": "iops-total=60,bps-total=8000000"}
 MEMORY = {"ext4": "768M", "zfs": "1280M"}
+#: A disk that was less busy while the loads lasted was not saturated. More cannot be asked for: ZFS takes writes for
+#: 15 s before it writes any, and QEMU lets requests go in bunches, between which all wait for an emulated processor.
+BUSY_PERCENT = 50
 _SETUP_S, _ROUND_S = 600, 90
 
 
@@ -71,7 +74,7 @@ def wrong(truth: dict[str, Any]) -> str:
         return f"the collector ended with status {truth['collector_status']}"
     if idle := [load["what"] for load in truth["loads"] if load.get("done") == 0]:
         return f"nothing came of {idle}"
-    if truth["disk_busy_percent"] < 85:
+    if truth["disk_busy_percent"] < BUSY_PERCENT:
         return f"the disk was busy only {truth['disk_busy_percent']} % of the time"
     return ""
 
