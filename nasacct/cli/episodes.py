@@ -25,6 +25,8 @@ EXAMPLES = {
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG)
 
+#: With less history than that, it is said.
+_HISTORY_S = 86_400
 #: What CSV has, and JSON beside what is in a structure.
 _TOLD = "id node pool from to duration_s state change minor truncated present".split()
 _TOLD += "busy median wait_ms queue some full sync_s harm".split()
@@ -165,4 +167,8 @@ def _blamed(said: "Mapping[str, Any]") -> str:
     others = sum(each["culprit"] for each in said["entities"]) - 1
     more = f" and {others} more" if others else ""
     sure = "" if top["confidence"] >= 0.8 else "probably "
-    return f"{sure}{who}{more}: {in_percent(top['share'])} of the disk time, {in_percent(top['confidence'])} sure"
+    short = said.get("history_s", _HISTORY_S) < _HISTORY_S
+    after = f", by {in_duration(said['history_s'])} of history" if short else ""
+    return (
+        f"{sure}{who}{more}: {in_percent(top['share'])} of the disk time, {in_percent(top['confidence'])} sure{after}"
+    )

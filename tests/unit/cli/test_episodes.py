@@ -83,6 +83,12 @@ def test_what_was_judged_is_told_in_words(nasacct, store):
     judged.write_text(Tree(store, "nas1"), "nas1", "episodes", date(2026, 11, 23), said)
     done = nasacct("episodes", "--root", store, *SINCE, COLUMNS="160")
     assert "3 hurt  server a: 80 % of the disk time, 95 % sure" in done.stdout
+    (file,) = judged.listed(Tree(store, "nas1"))
+    file.path.unlink()
+    said["episodes"][0]["verdict"]["history_s"] = 300
+    judged.write_text(Tree(store, "nas1"), "nas1", "episodes", date(2026, 11, 23), said)
+    done = nasacct("episodes", "--root", store, *SINCE, COLUMNS="160")
+    assert "95 % sure, by 5 min of history" in done.stdout
     rows = list(csv.DictReader(io.StringIO(nasacct("episodes", "--root", store, "--csv", *SINCE).stdout)))
     assert (rows[0]["culprit"], rows[0]["harm"], rows[0]["state"]) == ("server:a", "true", "confirmed")
 
