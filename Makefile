@@ -51,7 +51,7 @@ lint: $(READY)
 
 bench: $(READY)
 	@.ci/packages bench
-	@for bench in $(filter-out soak attribution scenarios,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
+	@for bench in $(filter-out soak attribution scenarios judging,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
 		echo "== bench/$$bench"; $(BIN)/python -m bench.$$bench || exit; done
 
 bench-attribution: $(READY)

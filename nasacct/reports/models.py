@@ -19,7 +19,7 @@ from nasacct.reports.attribution.device import CHANNELS, Device
 from nasacct.reports.attribution.engine import Model
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.harm import Usual, usual
-from nasacct.reports.attribution.joined import joined
+from nasacct.reports.attribution.joined import joined, single
 from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.requests import KINDS
 from nasacct.reports.attribution.scene import STEP_S
@@ -28,6 +28,7 @@ from nasacct.reports.noted import noted
 from nasacct.reports.scenes import scene
 from nasacct.store import judged
 from nasacct.store.judged import next_day
+from nasacct.store.keep import give_back
 from nasacct.store.notes import notes
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
 #: Of how many days hours are taken, and how many hours at least and at most.
 DAYS, _HOURS = 7, (2, 48)
-#: Samples of all servers together that are in memory at a time: ten hours of a thousand.
-_MOST = 3_600_000
+#: Samples of all servers together that are in memory at a time: six hours of a thousand.
+_MOST = 2_160_000
 _HOUR_S = 3600
 _HOUR = _HOUR_S // STEP_S
 #: Which way of learning this is: a model of another one says other things.
@@ -67,14 +68,21 @@ def learnt(ledger: Ledger, pool: str, day: date) -> Learnt | None:
     if not hours:
         return None
     chosen = spread(hours, quiet, most_of(len(there.servers)))
-    spans = ((hour * 1_000_000, (hour + _HOUR_S) * 1_000_000) for hour in chosen)
-    parts = [part for lo, hi in spans if (part := scene(ledger.warehouse, lo, hi, there)) is not None]
+    parts = []
+    for hour in chosen:
+        part = scene(ledger.warehouse, hour * 1_000_000, (hour + _HOUR_S) * 1_000_000, there)
+        if part is not None:
+            parts.append(single(part))
+        # or it holds what all of them took together
+        del part
+        give_back()
     if not parts:
         return None
     whole, begins = joined(parts)
     seen = [(part.start, len(part), begin) for part, begin in zip(parts, begins, strict=True)]
     marked = _noted(ledger, parts, begins, len(whole))
     del parts
+    give_back()
     found = _placed((each for n in range(DAYS, -1, -1) for each in ledger.of(pool, next_day(day, -n))), seen)
     told = {
         "way": WAY,

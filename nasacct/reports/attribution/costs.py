@@ -88,7 +88,9 @@ def learned(scene: Scene, device: Device, work: Floats, quiet: Flags) -> Costs:
     full = requests.full_costs(device)
     shared, background = _shared(scene, kernel, full, work, use)
     count = len(scene.members.names)
-    parts, usual = np.zeros((count, len(CHANNELS), int(use.sum()))), np.zeros((count, len(KINDS)))
+    # as precise as activity is, for it is as large
+    parts = np.zeros((count, len(CHANNELS), int(use.sum())), scene.members.activity.dtype)
+    usual = np.zeros((count, len(KINDS)))
     for block, kinds in _blocks(scene, kernel):
         usual[block] = np.quantile(kinds[..., calm], _USUAL, axis=-1) if not chronic else 0.0
         for channel in range(len(CHANNELS)):

@@ -64,6 +64,17 @@ def joined(parts: Sequence[Scene]) -> tuple[Scene, list[int]]:
     return whole, begins
 
 
+def single(scene: Scene) -> Scene:
+    """The same with what is most of it in single precision, to be held until there are others to join."""
+
+    def small(numbers: Floats | None) -> Floats | None:
+        return None if numbers is None else cast("Floats", numbers.astype(np.float32))
+
+    members = scene.members
+    activity = cast("Floats", members.activity.astype(np.float32))
+    return replace(scene, members=Members(members.names, activity, small(members.thread_s), small(members.physical_mb)))
+
+
 def _disks(parts: Sequence[Scene], slots: Sequence[slice], count: int) -> Disks:
     names = tuple(sorted({name for part in parts for name in part.disks.names}))
     arrays = []

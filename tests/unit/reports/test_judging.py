@@ -201,7 +201,7 @@ def test_hours_are_as_many_as_are_allowed_and_calm_if_any_are(hours, most):
 
 
 def test_with_many_servers_few_hours_are_looked_at():
-    assert [models.most_of(servers) for servers in (0, 30, 1000, 100_000)] == [48, 48, 10, 2]
+    assert [models.most_of(servers) for servers in (0, 30, 1000, 100_000)] == [48, 48, 6, 2]
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
