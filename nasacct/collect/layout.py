@@ -7,6 +7,7 @@ a row of its own, with its state and, of ZFS, what its module was told (/sys/mod
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasacct.collect import mdstat, pools, topology
+from nasacct.collect.budget import affordable
 from nasacct.collect.changes import Changes
 from nasacct.collect.foundations import SOON_S, Mounts, foundation
 from nasacct.collect.lines import ParseError
-from nasacct.collect.program import cpu_us
 from nasacct.collect.zpool import Zpool
 from nasacct.store.frame import ABSENT, Batch, Subject
 from nasacct.store.mounts import mounts
@@ -57,7 +58,8 @@ class _Pool:
 class Layout:
     """Looks every `interval_s`, and hands out the rows that changed.
 
-    `admit` gives a new subject its sid; `runs` is the program that is run instead of `zpool`.
+    `admit` gives a new subject its sid; `share` is how much of a processor the source may take; `runs` is the program
+    that is run instead of `zpool`.
     """
 
     name = LAYOUT.source
@@ -69,19 +71,20 @@ class Layout:
         self,
         admit: Callable[[Subject], int],
         interval_s: float,
+        share: float = 1.0,
         *,
         runs: str | None = None,
         kstats: Path = pools.KSTATS,
         sys_root: Path = Path("/sys"),
     ) -> None:
-        self.pace_s, self._interval_s = SOON_S, float(interval_s)
+        self.pace_s, self._interval_s, self._share = SOON_S, float(interval_s), share
         self._admit, self._sys_root, self._zpool = admit, sys_root, Zpool(runs, kstats)
         self._subjects: dict[tuple[str, tuple[str | None, ...]], Subject] = {}
         self._changes, self._looked = Changes(LAYOUT), False
 
     def read(self, machine: Machine, listing: Listing) -> Batch:  # noqa: ARG002  whatever servers there are
         """Look at all pools once. Raises OSError where the machine has no list of its disks."""
-        cpu = cpu_us()
+        cpu_us, began = self._zpool.cpu_us, time.thread_time()
         disks = {disk.device: disk for disk in machine.disks()}
         found, notes = self._zfs()
         parameters = _parameters(machine)
@@ -92,13 +95,14 @@ class Layout:
                 notes.append(str(error))
         rows = self._rows(machine.boot_id, disks, found, parameters)
         batch = Batch(self.name, machine.now(), list(rows), complete=not notes, note="; ".join(notes))
-        batch.cpu_us = cpu_us() - cpu
+        batch.cpu_us = self._zpool.cpu_us - cpu_us
         values = np.array([[row.get(m.name, ABSENT) for m in LAYOUT.measures] for row in rows.values()], np.int64)
         batch.rows = self._changes.rows(list(rows), values)
         if batch.complete:
             self._forget(set(rows))
         # what was so is known as of the second look
-        self.pace_s = self._interval_s if self._looked else SOON_S
+        wanted_s = self._interval_s if self._looked else SOON_S
+        self.pace_s = affordable(wanted_s, batch.cpu_us / 1e6 + time.thread_time() - began, self._share)
         self._looked = True
         return batch
 

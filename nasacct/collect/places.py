@@ -7,6 +7,7 @@ known here.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasacct.collect import pools, zfs_sync
+from nasacct.collect.budget import affordable
 from nasacct.collect.changes import Changes
 from nasacct.collect.foundations import SOON_S, Mounts, foundation
 from nasacct.collect.lines import ParseError
-from nasacct.collect.program import Program, cpu_us
+from nasacct.collect.program import Program
 from nasacct.store.frame import ABSENT, Batch, Subject
 from nasacct.store.mounts import mounts
 from nasacct.store.schema import PLACES, SYNCS
@@ -37,7 +39,8 @@ _Place = tuple["Server", str, str | None, str | None, int]
 class Places:
     """Looks every `interval_s`, and hands out the rows that changed.
 
-    `admit` gives a new subject its sid; `runs` is the program that is run instead of `zfs`.
+    `admit` gives a new subject its sid; `share` is how much of a processor the source may take; `runs` is the program
+    that is run instead of `zfs`.
     """
 
     name = PLACES.source
@@ -49,12 +52,13 @@ class Places:
         self,
         admit: Callable[[Subject], int],
         interval_s: float,
+        share: float = 1.0,
         *,
         runs: str | None = None,
         kstats: Path = pools.KSTATS,
         sys_root: Path = Path("/sys"),
     ) -> None:
-        self.pace_s, self._interval_s = SOON_S, float(interval_s)
+        self.pace_s, self._interval_s, self._share = SOON_S, float(interval_s), share
         self._admit, self._kstats, self._sys_root = admit, kstats, sys_root
         self._program = Program("zfs", runs)
         #: by name
@@ -64,7 +68,7 @@ class Places:
 
     def read(self, machine: Machine, listing: Listing) -> Batch:
         """Look at every server once. Raises OSError where the machine has no list of its disks."""
-        cpu = cpu_us()
+        cpu_us, began = self._program.cpu_us, time.thread_time()
         below_servers = list(found(listing.servers, machine.disks(), self._sys_root))
         names = {below.dataset for _, below in below_servers if below.dataset}
         told, notes = self._datasets(names)
@@ -72,7 +76,7 @@ class Places:
         self._datasets_known = {name: each for name, each in (self._datasets_known | told).items() if name in names}
         places = Counter(self._places(below_servers))
         batch = Batch(self.name, machine.now(), [], complete=listing.complete and not notes, note="; ".join(notes))
-        batch.cpu_us = cpu_us() - cpu
+        batch.cpu_us = self._program.cpu_us - cpu_us
         values = np.array([[count, sync] for (*_, sync), count in places.items()], np.int64)
         subjects = [self._subject(server, pool, dataset, objset) for server, pool, dataset, objset, _ in places]
         batch.listed = subjects
@@ -80,7 +84,8 @@ class Places:
         if batch.complete:
             self._forget(set(subjects))
         # what was so is known as of the second look
-        self.pace_s = self._interval_s if self._looked else SOON_S
+        wanted_s = self._interval_s if self._looked else SOON_S
+        self.pace_s = affordable(wanted_s, batch.cpu_us / 1e6 + time.thread_time() - began, self._share)
         self._looked = True
         return batch
 

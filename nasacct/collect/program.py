@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import shutil
+import signal
 import subprocess
+import threading
 
 log = logging.getLogger(__name__)
 
@@ -17,50 +18,61 @@ _SLOW_S = 120.0
 
 
 class Program:
-    """`zfs` or `zpool`, or what `runs` in its place. It speaks English, and tells times in UTC."""
+    """`zfs` or `zpool`, or what `runs` in its place. It speaks English, and tells times in UTC.
+
+    `cpu_us` is what it has taken in all its runs, and nobody else's programs.
+    """
 
     def __init__(self, name: str, runs: str | None = None) -> None:
-        self.name, self._runs = name, runs
-        self._running: subprocess.Popen[bytes] | None = None
+        self.name, self._runs, self.cpu_us = name, runs, 0
+        self._running: int | None = None
         self._closed = False
+        # held while its end is taken: so nobody kills what has its number after it
+        self._lock = threading.Lock()
 
     def run(self, *arguments: str) -> tuple[bytes, list[str]]:
         """What it prints, and the lines that it complains in. Raises OSError where there is no such program."""
         runs = self._runs or place(self.name)
         if runs is None:
             raise FileNotFoundError(f"there is no program {self.name}; install zfsutils")
-        command, pipe = [runs, *arguments], subprocess.PIPE
-        environment = {"LC_ALL": "C", "TZ": "UTC"}
-        with subprocess.Popen(
-            command, cwd="/", env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
-        ) as running:
-            self._running = running
-            if self._closed:
-                running.kill()
-            try:
-                text, errors = running.communicate(timeout=_SLOW_S)
-            except subprocess.TimeoutExpired:
-                log.warning("%s %s has not answered for %.0f s; it is waited for", self.name, arguments[0], _SLOW_S)
-                text, errors = running.communicate()
-            self._running = None
-        complaints = errors.decode("utf-8", "replace").splitlines()
-        if running.returncode and not errors:
-            complaints.append(f"{self.name} {arguments[0]} ended with status {running.returncode}")
-        return text, complaints
+        with os.fdopen(os.memfd_create("text"), "r+b") as text, os.fdopen(os.memfd_create("errors"), "r+b") as errors:
+            status = self._wait([runs, *arguments], text.fileno(), errors.fileno())
+            text.seek(0)
+            errors.seek(0)
+            printed, complaints = text.read(), errors.read().decode("utf-8", "replace").splitlines()
+        if status and not complaints:
+            complaints.append(f"{self.name} {arguments[0]} ended with status {status}")
+        return printed, complaints
 
     def close(self) -> None:
         """End it, if it is running; nor is one begun that could not be ended."""
-        self._closed = True
-        if self._running is not None:
-            self._running.kill()
+        with self._lock:
+            self._closed = True
+            if self._running is not None:
+                os.kill(self._running, signal.SIGKILL)
+
+    def _wait(self, command: list[str], text: int, errors: int) -> int:
+        """Run it to its end; its exit status."""
+        environment, silence = {"LC_ALL": "C", "TZ": "UTC"}, subprocess.DEVNULL
+        told = "%s %s has not answered for %.0f s; it is waited for", self.name, command[1], _SLOW_S
+        slow = threading.Timer(_SLOW_S, log.warning, told)
+        slow.daemon = True
+        running = subprocess.Popen(command, cwd="/", env=environment, stdin=silence, stdout=text, stderr=errors)
+        with self._lock:
+            self._running = running.pid
+            if self._closed:
+                os.kill(running.pid, signal.SIGKILL)
+        slow.start()
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+        slow.cancel()
+        with self._lock:
+            _, status, spent = os.wait4(running.pid, 0)
+            self._running = None
+        running.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu_us += int((spent.ru_utime + spent.ru_stime) * 1_000_000)
+        return running.returncode
 
 
 def place(name: str) -> str | None:
     """Where the program of that name is."""
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
-
-
-def cpu_us() -> int:
-    """What programs have taken that this process has waited for."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return int((spent.ru_utime + spent.ru_stime) * 1_000_000)

@@ -22,7 +22,6 @@ from nasacct.collect import kstat, mdstat, pools
 from nasacct.collect.budget import affordable
 from nasacct.collect.changes import Changes
 from nasacct.collect.lines import ParseError
-from nasacct.collect.program import cpu_us
 from nasacct.collect.zpool import Zpool
 from nasacct.store.frame import ABSENT, Batch, Subject
 from nasacct.store.schema import SCANS
@@ -84,7 +83,7 @@ class Scans:
 
     def read(self, machine: Machine, listing: Listing) -> Batch:  # noqa: ARG002  whatever servers there are
         """Look at all pools and arrays once."""
-        cpu, began = cpu_us(), time.thread_time()
+        cpu_us, began = self._zpool.cpu_us, time.thread_time()
         found, notes = self._zpool.status()
         batch = Batch(self.name, machine.now(), [])
         rows: dict[Subject, dict[str, int | None]] = {}
@@ -99,7 +98,7 @@ class Scans:
         except (OSError, ParseError) as error:
             arrays, notes = [], [*notes, f"/{mdstat.PATH}: {error}"]
         rows |= self._of_md(arrays, machine.boot_id, batch.at)
-        batch.cpu_us = cpu_us() - cpu
+        batch.cpu_us = self._zpool.cpu_us - cpu_us
         batch.listed, batch.complete, batch.note = list(rows), not notes, "; ".join(notes)
         values = [[_present(row.get(measure.name)) for measure in SCANS.measures] for row in rows.values()]
         batch.rows = self._changes.rows(list(rows), np.array(values, np.int64))

@@ -57,7 +57,7 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
         all_sources.append(Space(admit, config.space.interval_s, config.space.datasets))
         all_sources += [Datasets(admit, config.datasets.interval_s, share), Pools(admit, config.pools.interval_s)]
         all_sources.append(Local(admit, config.local.interval_s, share))
-        all_sources += [Layout(admit, config.layout.interval_s), Places(admit, config.places.interval_s)]
+        all_sources += [Layout(admit, config.layout.interval_s, share), Places(admit, config.places.interval_s, share)]
         all_sources.append(Scans(admit, config.scans.interval_s, share))
     return [s for s in all_sources if s.name in enabled]
 

@@ -17,7 +17,7 @@ import numpy as np
 from nasacct.collect import pools, zfs_list
 from nasacct.collect.changes import Changes
 from nasacct.collect.lines import ParseError
-from nasacct.collect.program import Program, cpu_us
+from nasacct.collect.program import Program
 from nasacct.store.frame import Batch, Subject
 from nasacct.store.mounts import mounts
 from nasacct.store.schema import SPACE
@@ -68,10 +68,10 @@ class Space:
             raise FileNotFoundError("there is no pool")
         answer = [pool for pool, why in stands.items() if not why]
         below = topmost({*self._extra, *shown(listing.servers, mounts())})
-        cpu = cpu_us()
+        cpu_us = self._program.cpu_us
         below = [name for name in below if _pool(name) in answer]
         found, notes = self._list(sorted({*answer, *chain.from_iterable(map(above, below))}), below)
-        batch = Batch(self.name, machine.now(), [], cpu_us=cpu_us() - cpu)
+        batch = Batch(self.name, machine.now(), [], cpu_us=self._program.cpu_us - cpu_us)
         batch.complete = listing.complete and not notes and not any(stands.values())
         batch.note = "; ".join([*filter(None, stands.values()), *notes])
         self._meet(found)

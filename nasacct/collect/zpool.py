@@ -29,6 +29,11 @@ class Zpool:
         self._program, self._kstats = Program("zpool", runs), kstats
         self._arguments: tuple[str, ...] = zpool_status.ARGUMENTS
 
+    @property
+    def cpu_us(self) -> int:
+        """What the program has taken in all its runs."""
+        return self._program.cpu_us
+
     def status(self) -> tuple[list[Pool], list[str]]:
         """The pools, each with a guid or at least its name for one, and what could not be had.
 

@@ -175,6 +175,14 @@ def test_the_second_look_comes_soon(machine):
     assert machine.collector.source.pace_s == 300
 
 
+def test_it_is_not_looked_at_more_often_than_its_budget_allows(machine):
+    """What the program takes counts."""
+    machine.collector.source._share = 1e-6
+    batch = machine.collector.cycle()
+    assert batch.cpu_us > 0
+    assert machine.collector.source.pace_s > batch.cpu_us
+
+
 def test_without_a_list_of_disks_it_fails(machine, monkeypatch):
     """And says why."""
 
