@@ -47,11 +47,12 @@ def entities(case: Case, told: Told) -> tuple[Entity, ...]:
 
 
 def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) -> Entity:
-    names = case.scene.members.names
+    names = case.members
     members = [at for at, name in enumerate(names) if case.whose[name] == said.name]
+    costs = case.model.of(names).costs
     judged = case.judged
     parts = judged.fitted.draws[:, members].mean(axis=0)
-    began = how.began(members, judged.window, case.model.costs)
+    began = how.began(members, judged.window, costs)
     order = sorted(range(len(members)), key=lambda at: (-parts[at], names[members[at]]))
     return _entity(
         case,
@@ -59,9 +60,11 @@ def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) 
         said.name,
         said.share,
         name=name_of(case, said.name),
-        how=how.told(members, judged.window, case.model.costs, judged.fitted.parts),
+        how=how.told(members, judged.window, costs, judged.fitted.parts),
         since=None if began is None else of_us(case.scene.moment(began) * 1_000_000),
-        servers=tuple(_asked(case, members[at], float(parts[at])) for at in order[:_SERVERS] if parts[at] >= _LEAST),
+        servers=tuple(
+            _asked(case, names[members[at]], float(parts[at])) for at in order[:_SERVERS] if parts[at] >= _LEAST
+        ),
         clients=_clients(case, told, {names[members[at]]: float(parts[at]) for at in order}, addresses),
     )
 
@@ -103,10 +106,9 @@ def _entity(case: Case, said: verdict.Entity, entity: str, share: float, less: f
     )
 
 
-def _asked(case: Case, member: int, share: float) -> Asked:
-    name = case.scene.members.names[member]
+def _asked(case: Case, name: str, share: float) -> Asked:
     shown = case.exports.at(case.node, name, case.lo)
-    activity = case.scene.members.activity[member]
+    activity = case.scene.members.activity[case.scene.members.names.index(name)]
     usual = _rates(activity[:, case.quiet]) if case.quiet.any() else None
     return Asked(name, shown.export if shown else None, share, _rates(activity[:, case.inside]), usual)
 

@@ -55,7 +55,7 @@ def _without(case: Case, one: Entity) -> Without:
         return Without(
             one.entity, refused="the disks hardly ever keep up, so nobody knows what the others would ask for"
         )
-    names = case.scene.members.names
+    names = case.members
     mine = [case.whose[name] == one.entity for name in names] + [one.entity == "local"]
     others = ~np.array(mine)
     # who got less than is normal would have got that

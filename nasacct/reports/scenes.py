@@ -6,7 +6,7 @@ knows which disks make up a pool, all of a node's are taken for one, rotating, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +21,20 @@ from nasacct.store.warehouse import Question
 from nasacct.times import of_us
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nasacct.reports.attribution.scene import Flags, Floats
     from nasacct.reports.grid import Integers
     from nasacct.reports.layout import Pool
     from nasacct.store.warehouse import Warehouse
 
+#: The streams that tell of servers.
+OF_SERVERS = ("nfsd", "ops", "inside", "threads")
 #: What is asked, of which views.
 ASKED = {
     "scene_disks": ("disks", "node"),
-    "scene_servers": ("nfsd", "ops", "inside", "threads"),
     "scene_local": ("local",),
+    **{f"scene_{name}": (name,) for name in OF_SERVERS},
 }
 #: Seconds after which ZFS begins a transaction group where nobody says otherwise (zfs_txg_timeout, zfs(4)).
 TXG_TIMEOUT_S = 5
@@ -68,14 +70,17 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
     asked = [Question(question(name), span, views, of_rows=True) for name, views in ASKED.items()]
     if pool is not None and pool.guid is not None:
         asked.append(Question(question("scene_pools"), span | {"pool": pool.guid}, ("pools",), of_rows=True))
-    machine, servers, local, *found = warehouse.answers(asked, of_us(lo), of_us(hi))
+    answers = warehouse.answers(asked, of_us(lo), of_us(hi))
+    machine, local, found = answers[0], answers[1], answers[len(ASKED) :]
+    servers = dict(zip(OF_SERVERS, answers[2 : len(ASKED)], strict=True))
     if not len(grid) or not machine.num_rows:
         return None
     of_node = pc.is_null(machine.column("disk"))
     # a disk that was taken out and put in again is one
     of_disks = machine.filter(pc.invert(of_node)).sort_by([("device", "ascending"), ("t0_us", "ascending")])
     if pool is not None and pool.known:
-        of_disks, servers = _among(of_disks, "device", pool.disks), _among(servers, "server", pool.servers)
+        of_disks = _among(of_disks, "device", pool.disks)
+        servers = {name: _among(table, "server", pool.servers) for name, table in servers.items()}
     disks = Rows(of_disks, ["device"], grid)
     active: Flags = disks.growth("ms_io").any(axis=1).reshape(-1)
     if not active.any():
@@ -161,40 +166,39 @@ def syncs(tables: Sequence[pa.Table], grid: Grid, pool: Pool | None) -> Floats:
     return longest
 
 
-def _members(table: pa.Table, grid: Grid, *, paged: bool) -> Members:
-    """Each server as one that uses the pool.
+def _members(tables: Mapping[str, pa.Table], grid: Grid, *, paged: bool) -> Members:
+    """Each server as one that uses the pool, by the rows of OF_SERVERS.
 
     What disks read for its threads is known only of file systems that use the page cache (`paged`): of ZFS's reads they
     are not told.
     """
-    if not table.num_rows:
-        return Members((), np.zeros((0, len(CLASSES), len(grid))))
-    rows = Rows(table, ["server", "source"], grid)
-    sources = np.array([source for _, source in rows.keys])
-    names = sorted({server for server, _ in rows.keys})
-    places = np.searchsorted(names, [server for server, _ in rows.keys])
-    activity = np.zeros((len(names), len(CLASSES), len(grid)))
+    rows = {name: Rows(table, ["server"], grid) for name, table in tables.items() if table.num_rows}
+    names = sorted({server for each in rows.values() for (server,) in each.keys})
+    # single precision is far more than counters are worth here, and half of what a thousand servers take
+    activity = cast("Floats", np.zeros((len(names), len(CLASSES), len(grid)), np.float32))
 
-    def put(name: str, source: tuple[str, ...]) -> Floats:
-        """What a measure grew by, by server, from rows of these sources."""
-        of, grown = np.isin(sources, source), np.zeros((len(names), len(grid)))
-        np.add.at(grown, places[of], rows.growth(name)[of])
+    def put(measure: str, *sources: str) -> Floats:
+        """What a measure grew by, by server, from these sources."""
+        grown = np.zeros((len(names), len(grid)))
+        for source in sources:
+            if source in rows:
+                places = np.searchsorted(names, [server for (server,) in rows[source].keys])
+                grown[places] += rows[source].growth(measure)
         return grown
 
     for name in _CALLS:
-        activity[:, CLASSES.index(name)] = put(name, ("ops", "inside"))
+        activity[:, CLASSES.index(name)] = put(name, "ops", "inside")
     told = activity.any(axis=(1, 2))
-    read, written = put("read_bytes", ("nfsd",)), put("written_bytes", ("nfsd",))
+    read, written = put("read_bytes", "nfsd"), put("written_bytes", "nfsd")
     activity[:, CLASSES.index("read_mb")], activity[:, CLASSES.index("write_mb")] = read / 1e6, written / 1e6
     if not told.all():
         # NFSv3 where nobody looks inside: which calls moved what is told by the bytes alone
-        for name, rates in by_bytes(put("calls", ("nfsd",)), read, written).items():
+        for name, rates in by_bytes(put("calls", "nfsd"), read, written).items():
             activity[~told, CLASSES.index(name)] = rates[~told]
     activity /= STEP_S
-    known = [bool((sources == source).any()) for source in ("inside", "threads")]
     return Members(
         tuple(names),
         activity,
-        put("thread_us", ("inside",)) / STEP_US if known[0] else None,
-        put("physical_bytes", ("threads",)) / 1e6 / STEP_S if known[1] and paged else None,
+        put("thread_us", "inside") / STEP_US if "inside" in rows else None,
+        put("physical_bytes", "threads") / 1e6 / STEP_S if "threads" in rows and paged else None,
     )

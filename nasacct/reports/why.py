@@ -73,6 +73,7 @@ class Case:
     learned_s: int  #: of how much time what is normal was learnt
     kept: bool  #: whether by the model that the keeper made of that day's week
     judged: Judged
+    members: tuple[str, ...]  #: whom `judged` is about: servers that may have used the disks
     whose: dict[str, str]  #: by server: member:ID, or server:NAME where nobody knows the member
     known: Inventory
     exports: Exports
@@ -197,6 +198,7 @@ def _case(
     else:
         model, answers = engine.learned(seen, [*found, window], set_apart), usual(where, quiet)
         learned_s = int(quiet.sum()) * STEP_S
+    seen = engine.mattering(seen, window, model)
     return Case(
         warehouse=warehouse,
         node=str(warehouse.node),
@@ -211,6 +213,7 @@ def _case(
         learned_s=learned_s,
         kept=learnt is not None,
         judged=engine.looked_at(seen, window, found, model, whose),
+        members=seen.members.names,
         whose=whose,
         known=known,
         exports=Exports(known),

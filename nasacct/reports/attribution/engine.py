@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasacct.reports.attribution import costs, device, episodes, fit, hardware, verdict, victims
+from nasacct.reports.attribution import costs, device, episodes, fit, hardware, requests, verdict, victims
 from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.saturation import saturated
+from nasacct.reports.attribution.scene import STEP_S, Members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from nasacct.reports.attribution.hardware import Slow
     from nasacct.reports.attribution.scene import Flags, Scene
     from nasacct.reports.attribution.verdict import Verdict
+
+
+#: Of a disk: who cannot have taken more is nobody's suspect.
+_NOTHING = 1e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +92,20 @@ def learned(scene: Scene, found: list[Episode], noted: Flags | None = None) -> M
 def judged(scene: Scene, episode: Episode, found: list[Episode], model: Model) -> Verdict:
     """The verdict on one of the episodes that were found."""
     return looked_at(scene, episode, found, model).verdict
+
+
+def mattering(scene: Scene, episode: Episode, model: Model) -> Scene:
+    """The scene without members who cannot have taken anything of the disks around an episode."""
+    margin = fit.AROUND_S // STEP_S
+    around = slice(max(0, episode.first - 2 * margin), episode.end + margin)
+    asked = np.nan_to_num(scene.members.activity[..., around]).mean(axis=-1)
+    kept = np.flatnonzero(asked @ requests.most(model.device) >= _NOTHING)
+    members = scene.members
+    parts = {
+        name: None if (one := getattr(members, name)) is None else one[kept] for name in ("thread_s", "physical_mb")
+    }
+    names = tuple(members.names[at] for at in kept)
+    return replace(scene, members=Members(names, members.activity[kept], **parts))
 
 
 def looked_at(

@@ -54,6 +54,14 @@ def full_costs(device: Device) -> Floats:
     return found
 
 
+def most(device: Device) -> Floats:
+    """Disk time a call or MB of CLASSES costs at most, when nothing is in memory."""
+    found = np.zeros(len(CLASSES))
+    np.add.at(found, _SOURCE, full_costs(device))
+    found[_META] += full_costs(device)[_LOOKUPS]
+    return found
+
+
 def writeback(scene: Scene, use: Flags) -> Floats:
     """The share of what is written that reaches the disks 0, 1, 2... steps later; sums to 1."""
     lags = _LAGS[scene.transactional]
