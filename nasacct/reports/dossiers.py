@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 WEEKS = 4
 #: A machine that was started so short a time before is not yet what it usually is.
 _BOOT_S = 900
-#: Of the time: disks that are less busy, while tasks stand still less, keep up.
-_HARD = 0.6
+#: Of the time: where disks are busy for half of it, IOs wait as long as they take (M/M/1); where they are less busy,
+#: and tasks stand still less, they keep up.
+_HARD = 0.5
 #: Of the window's samples: with fewer of them read it is said.
 _READ = 0.8
 

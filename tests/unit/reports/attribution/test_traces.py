@@ -18,9 +18,7 @@ from nasacct.reports.scenes import scene
 from nasacct.store.warehouse import Warehouse
 
 #: Of what, and of which traces, what is said is wrong, and why.
-WRONG = {
-    ("holes", "zfs-cold-reader"): "the disk was busy 58 % of the time, and holes leave too little of that",
-}
+WRONG: dict[tuple[str, str], str] = {}
 #: How long the named window is (s), up to the end of the loads.
 WINDOWS = {"all of it": None, "a minute": 60}
 
@@ -90,7 +88,7 @@ def holed(whole):
         """Each of its arrays over time with means in those places."""
         found = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
         for name, array in found.items():
-            if isinstance(array, np.ndarray) and array.dtype == np.float64:
+            if isinstance(array, np.ndarray) and np.issubdtype(array.dtype, np.floating):
                 found[name] = array.copy()
                 for at in places:
                     found[name][..., at : at + 2] = array[..., at : at + 2].mean(axis=-1, keepdims=True)
