@@ -26,8 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not count:
         print(f"bench/attribution found no scenario in {options.data}", file=sys.stderr)
         return _UNAVAILABLE
-    found, spent = results.written(options.data, options.results, results.engine, options.without)
-    print(f"{count} scenarios, {found} episodes, {spent:.1f} CPU-s in the engine")
+    found = results.said(options.data, {"engine": results.engine}, options.without)["engine"]
+    found.frame.to_csv(options.results, index=False)
+    print(f"{count} scenarios, {found.episodes} episodes, {found.spent_s:.1f} CPU-s in the engine")
     return 0
 
 

@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"seeds {','.join(map(str, seeds))}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         made(Path(folder), seeds, options.only.split(",") if options.only else None)
-        told = {name: judged(Path(folder), results.engine, without) for name, without in VARIANTS.items()}
+        told = {name: judged(Path(folder), {name: results.engine}, without)[name] for name, without in VARIANTS.items()}
     print(f"\nall families\n{measures.beside({name: measures.of(each) for name, each in told.items()})}")
     known = {each.family for each in told["all"].episodes}
     print(f"\n{of_families(told, [each for each in TELLING if each in known])}")

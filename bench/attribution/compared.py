@@ -13,14 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from bench.attribution import measures, results, rivals, score
 from bench.attribution.scenario import SIGNALS
 from bench.scenarios.__main__ import made
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from bench.attribution.results import Method
     from bench.attribution.score import Judgement
@@ -39,11 +37,13 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         made(out, seeds, options.only.split(",") if options.only else None)
-        judgement = judged(out, results.engine)
-        told = {"engine": judgement, "engine, no signals": judged(out, results.engine, SIGNALS)}
-        told |= {name: judged(out, rivals.method(rule)) for name, rule in rivals.RULES.items()}
+        others = {name: rivals.method(rule) for name, rule in rivals.RULES.items()}
+        told = judged(out, {"engine": results.engine, **others})
+        told |= judged(out, {"engine, no signals": results.engine}, SIGNALS)
     reached = {name: measures.of(each) for name, each in told.items()}
-    print(f"\n{measures.by_family(judgement)}\n\n{measures.against(reached['engine'])}\n\n{measures.beside(reached)}")
+    print(
+        f"\n{measures.by_family(told['engine'])}\n\n{measures.against(reached['engine'])}\n\n{measures.beside(reached)}"
+    )
     return int(not measures.released(reached["engine"]))
 
 
@@ -55,11 +55,12 @@ def seeds_of(given: str | None) -> list[int]:
     return [10 * today + each for each in range(1, _SEEDS + 1)]
 
 
-def judged(out: Path, method: Method, without: Collection[str] = ()) -> Judgement:
-    """What a method says of generated scenarios, held against their truth."""
-    answers = out / "results.csv"
-    results.written(out / "data", answers, method, without)
-    return score.judged(out / "labels", out / "index.csv", pd.read_csv(answers))
+def judged(out: Path, methods: Mapping[str, Method], without: Collection[str] = ()) -> dict[str, Judgement]:
+    """What methods say of generated scenarios, held against their truth."""
+    return {
+        name: score.judged(out / "labels", out / "index.csv", found.frame)
+        for name, found in results.said(out / "data", methods, without).items()
+    }
 
 
 if __name__ == "__main__":

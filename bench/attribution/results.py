@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from bench.attribution.scenario import scenes
 from nasacct.reports.attribution.engine import attributed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from nasacct.reports.attribution.scene import Scene
@@ -29,22 +31,35 @@ def folders(data: Path) -> list[Path]:
     return sorted(each.parent for each in data.glob("*/meta.json"))
 
 
-def written(data: Path, results: Path, method: Method, without: Collection[str] = ()) -> tuple[int, float]:
-    """What a method says of every scenario, as CSV; returns how many episodes, and seconds of CPU in the method."""
-    spent, found = 0.0, 0
-    with results.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for folder in folders(data):
-            for scene in scenes(folder, without):
+@dataclass(slots=True)
+class Said:
+    """What a method said of scenarios."""
+
+    rows: list[tuple[object, ...]] = field(default_factory=list)  #: as the columns are
+    episodes: int = 0
+    spent_s: float = 0.0  #: CPU in the method
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """As a table."""
+        return pd.DataFrame(self.rows, columns=_COLUMNS)
+
+
+def said(data: Path, methods: Mapping[str, Method], without: Collection[str] = ()) -> dict[str, Said]:
+    """What each method says of every scenario, without some of its signals."""
+    found = {name: Said() for name in methods}
+    for folder in folders(data):
+        for scene in scenes(folder, without):
+            for name, method in methods.items():
                 began = time.process_time()
                 rows = list(method(scene))
-                spent += time.process_time() - began
-                found += len({first for first, *_ in rows})
+                found[name].spent_s += time.process_time() - began
+                found[name].episodes += len({first for first, *_ in rows})
                 for first, end, entity, *numbers, culprit, confidence in rows:
                     at = (folder.name, scene.pool, scene.moment(first), scene.moment(end), entity)
-                    writer.writerow([*at, *(f"{each:.4f}" for each in numbers), int(culprit), f"{confidence:.4f}"])
-    return found, spent
+                    rounded = (round(each, 4) for each in numbers)
+                    found[name].rows.append((*at, *rounded, int(culprit), round(confidence, 4)))
+    return found
 
 
 def engine(scene: Scene) -> Iterator[Row]:
