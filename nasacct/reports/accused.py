@@ -49,7 +49,7 @@ def entities(case: Case, told: Told) -> tuple[Entity, ...]:
 def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) -> Entity:
     names = case.members
     members = [at for at, name in enumerate(names) if case.whose[name] == said.name]
-    costs = case.model.of(names).costs
+    costs = case.costs
     judged = case.judged
     parts = judged.fitted.draws[:, members].mean(axis=0)
     began = how.began(members, judged.window, costs)

@@ -59,7 +59,7 @@ def _without(case: Case, one: Entity) -> Without:
     mine = [case.whose[name] == one.entity for name in names] + [one.entity == "local"]
     others = ~np.array(mine)
     # who got less than is normal would have got that
-    normal = np.append(case.model.of(names).costs.normal, 0.0)
+    normal = np.append(case.costs.normal, 0.0)
     rest = np.maximum(fitted.draws * fitted.work, normal)[:, others].sum(axis=1)
     mean, half = float(rest.mean()), fitted.work * (one.share_hi - one.share_lo) / 2
     if mean + half >= _STILL_FULL:

@@ -36,6 +36,7 @@ from nasacct.times import us
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.engine import Judged, Model
     from nasacct.reports.attribution.harm import Usual
     from nasacct.reports.attribution.scene import Flags, Scene
@@ -70,6 +71,7 @@ class Case:
     quiet: Flags  #: samples that are normal
     model: Model
     answers: Usual  #: how long calls usually take
+    costs: Costs  #: of `members`
     learned_s: int  #: of how much time what is normal was learnt
     kept: bool  #: whether by the model that the keeper made of that day's week
     judged: Judged
@@ -210,6 +212,7 @@ def _case(
         quiet=quiet,
         model=model,
         answers=answers,
+        costs=model.of(seen.members.names).costs,
         learned_s=learned_s,
         kept=learnt is not None,
         judged=engine.looked_at(seen, window, found, model, whose),

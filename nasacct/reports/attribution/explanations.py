@@ -56,12 +56,14 @@ def made(window: Window, costs: Costs, device: Device) -> Columns:
     """The columns of an episode."""
     members, inside = len(window.kinds), window.inside
     found = Growing(window, members)
-    excess = np.maximum(window.kinds - costs.usual[..., None], 0)
-    own = costs.own
+    # as precise as activity is, which of a thousand members is most of what is in memory
+    precision = window.kinds.dtype
+    ordinary, own = costs.usual.astype(precision)[..., None], costs.own.astype(precision)
+    excess = np.maximum(window.kinds - ordinary, 0)
     usual = by_channel((window.kinds - excess) * own[..., None])
-    most = np.where(CACHED, costs.full, own)
+    most = np.where(CACHED, costs.full, own).astype(precision)
     courses = excess * most[..., None]
-    prompt = np.maximum(window.prompt - costs.usual[..., None], 0) * most[..., None]
+    prompt = np.maximum(window.prompt - ordinary, 0) * most[..., None]
     before = excess[:, _REWRITTEN].sum(axis=1) * device.seconds[READS]
     weight = np.minimum(courses.sum(axis=1) + before, 1)[:, inside].mean(axis=1)
     suspects = [int(each) for each in np.argsort(-weight, kind="stable")[:SUSPECTS] if weight[each] > LEAST]

@@ -91,8 +91,9 @@ def effective(activity: Floats, kernel: Floats) -> Floats:
 
 def delayed(written: Floats, kernel: Floats) -> Floats:
     """What becomes dirty (last axis: samples) at the time at which it reaches the disks; see `writeback`."""
-    late: Floats = kernel[0] * written
-    for lag, part in enumerate(kernel[1:], 1):
+    first, *later = kernel.astype(written.dtype)
+    late: Floats = first * written
+    for lag, part in enumerate(later, 1):
         late[..., lag:] += part * written[..., :-lag]
     return late
 

@@ -69,9 +69,9 @@ class Verdict:
 def given(fit: Fitted, costs: Costs, slow: Slow, names: tuple[str, ...], *, local_seen: bool) -> Verdict:
     """The verdict on a fitted episode; members of the same name are one."""
     kept = 1 - slow.share
-    who = list(dict.fromkeys(names))
+    who = {name: at for at, name in enumerate(dict.fromkeys(names))}
     whose = np.zeros((len(names), len(who)))
-    whose[np.arange(len(names)), [who.index(name) for name in names]] = 1
+    whose[np.arange(len(names)), [who[name] for name in names]] = 1
     shares = np.column_stack(
         [fit.draws[:, :-1] @ whose * kept, fit.draws[:, -1] * kept, np.full(len(fit.draws), slow.share)]
     )
@@ -79,10 +79,7 @@ def given(fit: Fitted, costs: Costs, slow: Slow, names: tuple[str, ...], *, loca
     blame = _blame(shares, normal * kept / max(fit.work, 1e-9))
     kinds = ["member"] * len(who) + ["local", "hardware"]
     called = [*who, "", slow.disk or ""]
-    entities = [
-        _entity(kind, name, shares[:, at], blame[:, at])
-        for at, (kind, name) in enumerate(zip(kinds, called, strict=True))
-    ]
+    entities = list(map(Entity, kinds, called, *_told(shares, blame)))
     entities.sort(key=lambda each: -each.blame)
     return Verdict(_verdict(entities, fit.unexplained * kept, local_seen), tuple(entities), fit.unexplained * kept)
 
@@ -93,18 +90,17 @@ def _blame(shares: Floats, normal: Floats) -> Floats:
     return blame
 
 
-def _entity(kind: str, name: str, shares: Floats, blame: Floats) -> Entity:
-    share, half = float(shares.mean()), _half(shares)
-    wide = _half(blame)
-    mean = float(blame.mean())
-    confidence = float(ndtr((blame - GUILTY) / _BLAME_ERROR).mean())
-    low, high = max(0.0, share - half), min(1.0, share + half)
-    return Entity(kind, name, share, low, high, mean, max(0.0, mean - wide), min(1.0, mean + wide), confidence)
+def _told(shares: Floats, blame: Floats) -> list[list[float]]:
+    """Of draws (draws x entities): share, its bounds, blame, its bounds, confidence, of each entity."""
+    confidence = ndtr((blame - GUILTY) / _BLAME_ERROR).mean(axis=0)
+    return [each.tolist() for each in (*_bounded(shares), *_bounded(blame), confidence)]
 
 
-def _half(draws: Floats) -> float:
-    low, high = np.quantile(draws, (0.05, 0.95))
-    return float(_WIDER * ((high - low) / 2 + _SHARE_ERROR + _SHARE_ERROR_OF * draws.mean()))
+def _bounded(draws: Floats) -> tuple[Floats, Floats, Floats]:
+    low, high = np.quantile(draws, (0.05, 0.95), axis=0)
+    mean: Floats = draws.mean(axis=0)
+    half = _WIDER * ((high - low) / 2 + _SHARE_ERROR + _SHARE_ERROR_OF * mean)
+    return mean, np.maximum(0.0, mean - half), np.minimum(1.0, mean + half)
 
 
 def _verdict(entities: list[Entity], unexplained: float, local_seen: bool) -> str:
