@@ -50,7 +50,7 @@ def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) 
     names = case.members
     members = [at for at, name in enumerate(names) if case.whose[name] == said.name]
     costs = case.costs
-    judged = case.judged
+    judged, unsynced = case.judged, all(names[at] in case.pool.unsynced for at in members)
     parts = judged.fitted.draws[:, members].mean(axis=0)
     began = how.began(members, judged.window, costs)
     order = sorted(range(len(members)), key=lambda at: (-parts[at], names[members[at]]))
@@ -60,7 +60,7 @@ def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) 
         said.name,
         said.share,
         name=name_of(case, said.name),
-        how=how.told(members, judged.window, costs, judged.fitted.parts),
+        how=how.told(members, judged.window, costs, judged.fitted.parts, unsynced=unsynced),
         since=None if began is None else of_us(case.scene.moment(began) * 1_000_000),
         servers=tuple(
             _asked(case, names[members[at]], float(parts[at])) for at in order[:_SERVERS] if parts[at] >= _LEAST

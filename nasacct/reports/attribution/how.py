@@ -35,10 +35,11 @@ _BEGUN = 0.2
 _LEAST = 1e-4
 
 
-def told(members: Sequence[int], seen: Window, costs: Costs, parts: Floats) -> str | None:
+def told(members: Sequence[int], seen: Window, costs: Costs, parts: Floats, *, unsynced: bool = False) -> str | None:
     """How these members of the window, who are one, used the disks: one of HOW; None where they hardly did.
 
-    `parts` (entities x CHANNELS) is `Fitted.parts`.
+    `parts` (entities x CHANNELS) is `Fitted.parts`. `unsynced`: their file systems wait for no commit (ZFS's
+    sync=disabled), so what they commit is written like all else.
     """
     spent = dict.fromkeys(_GROUPS, 0.0)
     asked = _asked(members, seen, costs)
@@ -51,6 +52,7 @@ def told(members: Sequence[int], seen: Window, costs: Costs, parts: Floats) -> s
         time = parts[list(members), channel].sum()
         for kind, part in zip(of, each, strict=True):
             group = _GROUP[KINDS[kind]]
+            group = "bulk_write" if unsynced and group == "sync_write" else group
             spent[group] += float(time * part)
             ios += float(time * part) if group == "reads" and channel == READS else 0
     if sum(spent.values()) < _LEAST:

@@ -9,7 +9,7 @@ from nasacct.reports.attribution.saturation import saturated
 FIRST, END = 400, 460
 
 
-def told(pool):
+def told(pool, **more):
     """How `one` used the disks, and since which sample."""
     scene = pool.scene()
     found = episodes.found(saturated(scene), scene.present)
@@ -18,7 +18,7 @@ def told(pool):
     judged = engine.looked_at(scene, inside, found, model)
     one = [scene.members.names.index("one")]
     return (
-        how.told(one, judged.window, model.costs, judged.fitted.parts),
+        how.told(one, judged.window, model.costs, judged.fitted.parts, **more),
         how.began(one, judged.window, model.costs),
     )
 
@@ -39,6 +39,13 @@ def test_how_and_since_when(kind, plant):
     found, began = told(pool)
     assert found == kind
     assert abs(began - FIRST) <= 1
+
+
+def test_where_nothing_waits_for_commits_they_are_writes():
+    """Of a dataset with sync=disabled nobody is told to have synced much."""
+    pool = Pool()
+    pool.commit("one", FIRST, END, calls=300)
+    assert told(pool, unsynced=True)[0] == "bulk_write"
 
 
 def test_who_did_nothing_did_it_in_no_way():
