@@ -9,7 +9,6 @@ from nasacct.cli.answer import Column, Form, form, show
 from nasacct.cli.options import ConfigFile, Csv, Json, Root, Until, configured, long_ago, moment
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
 from nasacct.store.root import existing
-from nasacct.times import render
 from nasacct.units import in_duration, in_percent
 
 if TYPE_CHECKING:
@@ -84,7 +83,8 @@ def _show(rows: list[dict[str, Any]], shape: Form, known: "list[Ledger]", zone: 
         return
     for row in rows:
         row |= {
-            "at": render(datetime.fromtimestamp(row["from"], UTC), zone),
+            # year and seconds are in the id, the zone above
+            "at": f"{datetime.fromtimestamp(row['from'], zone):%m-%d %H:%M}",
             "hurt": _hurt(row),
             "who": in_words(row),
         }
@@ -99,7 +99,11 @@ def _show(rows: list[dict[str, Any]], shape: Form, known: "list[Ledger]", zone: 
         Column("who", "WHO", absent=""),
     ]
     trouble = [line for each in known for line in each.trouble]
-    heading = "when the disks did not keep up" if rows else "the disks kept up all the time that is known"
+    heading = (
+        f"when the disks did not keep up, in the time of {zone}"
+        if rows
+        else "the disks kept up all the time that is known"
+    )
     show(rows, columns, shape, heading, "; ".join(trouble))
 
 
@@ -152,7 +156,7 @@ def in_words(row: "Mapping[str, Any]") -> str:
     notes = [str(row["state"])] if row["state"] != "confirmed" else []
     notes += [each["what"] for each in row["causes"]]
     if said is None:
-        return "; ".join([*notes, *(["not judged yet"] if row["state"] != "withdrawn" else [])])
+        return "; ".join([*notes, "not judged yet"]) if row["state"] == "confirmed" else "; ".join(notes)
     if said.get("withheld"):
         return "; ".join([*notes, f"not said: {said['withheld']}"])
     return "; ".join([*notes, _blamed(said)])
