@@ -86,6 +86,8 @@ class _Run:
         self.dirty = Writeback(
             self.work.dirty_mb, self.work.write_time, pool.dirty_mb, kind.transactional, pool.period_s
         )
+        self.wanted = np.array([each.wanted for each in pool.local]).reshape(len(pool.local), self.seconds)
+        self.outstanding = np.array([each.of["outstanding"] for each in pool.local])
         self.freed = np.zeros(self.count)
         self.own = np.zeros(self.count)
         self.depth = 1.0
@@ -97,7 +99,6 @@ class _Run:
 
     def all(self) -> Course:
         pool = self.pool
-        wanted = np.array([each.wanted for each in pool.local]).reshape(len(pool.local), self.seconds)
         slower = np.ones(self.seconds) if pool.slower is None else pool.slower
         waiting = np.zeros(self.count)
         writes = (self.work.dirty_mb > 0).astype(float)
@@ -111,7 +112,7 @@ class _Run:
             weight = np.minimum(asked, self.limit) * self.sync
             free = float(self.freed @ self.work.free_time)
             writing = (_WRITING + _WRITING_MORE * self.dirty.dirty) * self.work.write_io_time
-            all_demand = np.concatenate([demand, [due, min(free, 0.5)], wanted[:, second]])
+            all_demand = np.concatenate([demand, [due, min(free, 0.5)], self.wanted[:, second]])
             all_weight = np.concatenate([weight, [writing, writing], self.local_weight])
             got = _shared(all_demand, all_weight, 1.0 / slower[second])
             synced, (back, freeing), local = got[: self.count], got[self.count : self.count + 2], got[self.count + 2 :]
@@ -163,8 +164,7 @@ class _Run:
             for moves, size, each in zip(self.local_ios, sizes, self.pool.local, strict=True)
         ]
         self.local_takes, self.local_sizes = np.array(takes), np.array(sizes)
-        outstanding = np.array([each.of["outstanding"] for each in self.pool.local])
-        self.local_weight = self.local_takes * outstanding
+        self.local_weight = self.local_takes * self.outstanding
 
     def _keep(
         self, second: int, done: Floats, waiting: Floats, synced: Floats, written: Floats, freed: Floats, local: Floats
@@ -190,7 +190,9 @@ class _Run:
         )  # fmt: skip
         total = kept["time"][second].sum() + local.sum()
         disk["reading"][second] = (synced @ cost.reading + local[reads].sum()) / max(total, _TINY)
-        at_disk = float(np.minimum(waiting, self.limit) @ cost.misses) / self.pool.kind.disks
+        held_up = local < self.wanted[:, second] - _TINY  # local jobs who would have more: all their IOs wait
+        at_disk = float(np.minimum(waiting, self.limit) @ cost.misses + self.outstanding[held_up].sum())
+        at_disk /= self.pool.kind.disks
         busy = min(float(total), 0.95)
         self.each["depth"][second] = (
             busy * self.pool.kind.parallel / (1 - busy * (self.pool.kind.rotational)) ** 0.5 + at_disk

@@ -81,6 +81,15 @@ def test_no_more_disk_time_is_used_than_there_is_and_others_get_less():
     assert (beside.time.sum(axis=1) + beside.local_time.sum(axis=1)).max() <= 1 + 1e-9
 
 
+def test_ios_of_local_jobs_wait_at_disks_too():
+    """So disks' mean wait tells of a scrub that keeps many in flight."""
+    depths = []
+    for outstanding in (2, 32):
+        scrub = Local("scrub", np.full(SECONDS, 3.0), {"read_kb": 256, "near": 1.0, "outstanding": outstanding})
+        depths.append(simulated(pool("zfs_mirrors", (5, numbers(**COLD)), local=[scrub])).depth[60:].mean())
+    assert depths[1] - depths[0] == pytest.approx(30 / KINDS["zfs_mirrors"].disks, rel=0.1)
+
+
 def test_a_slow_disk_holds_all_of_them_up_and_is_to_blame():
     """What it takes too long is nobody's."""
     made = pool("raidz2", (30, numbers(**COLD)))
