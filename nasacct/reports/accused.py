@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,18 +76,13 @@ def _local(case: Case, told: Told, said: verdict.Entity) -> Iterable[Entity]:
     known = said.share - unknown
     local = _entity(case, said, "local", known, name=", ".join(list(told.jobs or ())[:3]) or None, less=unknown)
     other = _entity(case, said, "unknown", unknown, less=known)
-    first = other if case.judged.verdict.verdict == "unknown" or unknown > known else local
-    for one in (local, other):
-        if one is first:
-            yield one
-        elif one.share >= _LEAST:
-            yield _without_blame(one)
-
-
-def _without_blame(one: Entity) -> Entity:
-    return Entity(
-        one.entity, one.share, 0.0, one.share_hi, 0.0, 0.0, 0.0, 0.0, culprit=False, name=one.name, disk_s=one.disk_s
-    )
+    first, second = (local, other) if known >= unknown and case.judged.verdict.verdict != "unknown" else (other, local)
+    yield first
+    if second.share >= _LEAST:
+        most = max(second.share, said.high - first.share)
+        yield replace(
+            second, share_lo=0.0, share_hi=most, blame=0.0, blame_lo=0.0, blame_hi=0.0, confidence=0.0, culprit=False
+        )
 
 
 def _entity(case: Case, said: verdict.Entity, entity: str, share: float, less: float = 0.0, **more: object) -> Entity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from itertools import zip_longest
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from nasacct.reports.dossier import Asked, Dossier, Entity, Noted, State, Victim
 
 _WIDTH = 100
+#: A number and its unit.
+_UNIT = re.compile(r"(\d) (%|[kMGTPE]?B(?:/s)?|[kMG]?bit/s|ms|us|s|min|h|d)(?=[\s,;\])]|$)")
 HOW = {
     "random_read": "random reads",
     "seq_read": "reads in sequence",
@@ -112,7 +115,7 @@ def _accusation(one: Entity, zone: ZoneInfo) -> str:
         f"{in_percent(one.share)} of the disk time [{in_percent(one.share_lo)} .. {in_percent(one.share_hi)}], "
         f"{in_percent(one.blame)} of what was more than usual."
     )
-    lines = wrap(said, _WIDTH)
+    lines = _wrapped(said)
     how = HOW.get(one.how or "")
     if how or one.since:
         since = f" since {render(one.since, zone)}" if one.since else ""
@@ -252,15 +255,21 @@ def _section(title: str, lines: Sequence[str]) -> str:
 
 
 def _bullets(sentences: Iterable[str]) -> list[str]:
-    return [line for each in sentences for line in wrap(each, _WIDTH, initial_indent="  - ", subsequent_indent="    ")]
+    return [line for each in sentences for line in _wrapped(each, "  - ", "    ")]
 
 
 def _indented(sentence: str) -> list[str]:
-    return wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return _wrapped(sentence, "  ", "    ")
 
 
 def _filled(sentence: str) -> str:
-    return "\n".join(wrap(sentence, _WIDTH))
+    return "\n".join(_wrapped(sentence))
+
+
+def _wrapped(sentence: str, first: str = "", later: str = "") -> list[str]:
+    """Lines, none of which begins with the unit of a number in the one before."""
+    whole = _UNIT.sub("\\1\u00a0\\2", sentence)
+    return [line.replace("\u00a0", " ") for line in wrap(whole, _WIDTH, initial_indent=first, subsequent_indent=later)]
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
