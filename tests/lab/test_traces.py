@@ -8,6 +8,11 @@ from plots import PLOTS
 PLOT = {plot.name: plot for plot in PLOTS}
 
 
+def test_every_plot_was_recorded():
+    """None is missing, and none is left of a plot that is no more."""
+    assert traced.names() == sorted(PLOT)
+
+
 @pytest.mark.parametrize("name", traced.names())
 def test_a_trace_is_of_its_plot(name):
     """Its truth says what is played, which saturated the disk; its store is small."""
