@@ -84,7 +84,7 @@ def why(
     from nasacct.reports import dossier_text, dossiers
     from nasacct.reports.attribution.thresholds import Thresholds
     from nasacct.reports.for_member import of, written
-    from nasacct.reports.why import chosen, episode
+    from nasacct.reports.minutes import chosen, episode
 
     warehouse = chosen(settings.root, node, settings.store.ring_dir)
     limits = Thresholds(**settings.episodes.model_dump())
@@ -128,7 +128,7 @@ def _window(
     limits: "Thresholds",
 ) -> tuple[datetime, datetime]:
     """From when to when is asked."""
-    from nasacct.reports.why import around, extent
+    from nasacct.reports.minutes import around, extent
 
     named = (when is not None) + (last is not None) + (since is not None or until is not None)
     if named > 1:

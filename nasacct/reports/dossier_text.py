@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from itertools import zip_longest
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from nasacct.plain import plain
 from nasacct.reports.sureness import SURE
+from nasacct.reports.text_lines import bullets, columns, indented, section, wrapped
 from nasacct.times import render
 from nasacct.units import in_bytes_per_s, in_count, in_duration, in_percent
 
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
 
     from nasacct.reports.dossier import Asked, Dossier, Entity, Noted, State, Victim
 
-_WIDTH = 100
-#: A number and its unit.
-_UNIT = re.compile(r"(\d) (%|[kMGTPE]?B(?:/s)?|[kMG]?bit/s|ms|us|s|min|h|d)(?=[\s,;\])]|$)")
 HOW = {
     "random_read": "random reads",
     "seq_read": "reads in sequence",
@@ -52,16 +47,16 @@ def text(told: Dossier, zone: ZoneInfo) -> str:
     # names were written by others: none may move the cursor of whoever reads it, or begin a line
     told = _safe(told)
     parts = [_head(told, zone), *_verdict(told, zone)]
-    parts.append(_section("How bad it was", _states(told.states)))
-    parts.append(_section("Who used the disks", _entities(told)))
-    parts.append(_section("Who suffered", _victims(told.victims) or ["  nobody's calls fell or waited much longer"]))
-    parts.append(_section("What changed", _bullets(told.changed)))
-    parts.append(_section("What was ruled out", _bullets(f"{each.what}: {each.why}" for each in told.ruled_out)))
-    parts.append(_section("Without it", _bullets(_without(told))))
-    parts.append(_section("What can be done", _hints(told)))
-    parts.append(_section("What admins noted", _bullets(_noted(each, zone) for each in told.notes)))
-    parts.append(_section("What makes it less sure", _bullets((*told.caveats, *told.trouble))))
-    parts.append(_section("To check it", [f"  {each}" for each in told.checks]))
+    parts.append(section("How bad it was", _states(told.states)))
+    parts.append(section("Who used the disks", _entities(told)))
+    parts.append(section("Who suffered", _victims(told.victims) or ["  nobody's calls fell or waited much longer"]))
+    parts.append(section("What changed", bullets(told.changed)))
+    parts.append(section("What was ruled out", bullets(f"{each.what}: {each.why}" for each in told.ruled_out)))
+    parts.append(section("Without it", bullets(_without(told))))
+    parts.append(section("What can be done", _hints(told)))
+    parts.append(section("What admins noted", bullets(_noted(each, zone) for each in told.notes)))
+    parts.append(section("What makes it less sure", bullets((*told.caveats, *told.trouble))))
+    parts.append(section("To check it", [f"  {each}" for each in told.checks]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -98,9 +93,9 @@ def _verdict(told: Dossier, zone: ZoneInfo) -> Iterable[str]:
         yield _NOBODY.get(told.verdict, _NOBODY["unknown"]) if told.saturated else "Nobody is at fault."
         return
     if told.verdict == "unknown":
-        yield _filled(
-            f"{_NOBODY['unknown']} Most of it, {in_percent(culprits[0].share)} of the disk time, no request explains."
-        )
+        share = in_percent(culprits[0].share)
+        said = f"{_NOBODY['unknown']} Most of it, {share} of the disk time, no request explains."
+        yield "\n".join(wrapped(said))
         return
     for each in culprits:
         yield _accusation(each, zone)
@@ -115,19 +110,19 @@ def _accusation(one: Entity, zone: ZoneInfo) -> str:
         f"{in_percent(one.share)} of the disk time [{in_percent(one.share_lo)} .. {in_percent(one.share_hi)}], "
         f"{in_percent(one.blame)} of what was more than usual."
     )
-    lines = _wrapped(said)
+    lines = wrapped(said)
     how = HOW.get(one.how or "")
     if how or one.since:
         since = f" since {render(one.since, zone)}" if one.since else ""
         lines.append(f"  {how or 'it used them'}{since}")
-    lines += [line for each in one.servers[:3] for line in _indented(_asked(each))]
+    lines += [line for each in one.servers[:3] for line in indented(_asked(each))]
     if one.clients:
         by = "time in flight" if one.clients[0].by == "in_flight" else "bytes"
         shown = ", ".join(
             (f"VPS {each.vps} ({each.address})" if each.vps else each.address) + f" {in_percent(each.share)}"
             for each in one.clients[:5]
         )
-        lines += _indented(f"by {shown} (by {by})")
+        lines += indented(f"by {shown} (by {by})")
     return "\n".join(lines)
 
 
@@ -155,7 +150,7 @@ def _states(states: Sequence[State]) -> list[str]:
             for when in ("inside", "usual")
         ]
         rows.append([f"disk {disk}", *cells])
-    lines = _columns(rows)
+    lines = columns(rows)
     names = {
         "some": "some tasks stood still for IO",
         "full": "all tasks stood still for IO",
@@ -190,7 +185,7 @@ def _entities(told: Dossier) -> list[str]:
         between = f"{in_percent(each.share_lo)} .. {in_percent(each.share_hi)}"
         figures = [in_percent(each.share), between, in_percent(each.blame), in_percent(each.confidence)]
         rows.append([_title(each), *figures, HOW.get(each.how or "", "")])
-    lines = _columns(rows)
+    lines = columns(rows)
     rest = [each for each in told.entities if each not in shown]
     if rest:
         lines.append(f"  and {len(rest)} more with {in_percent(sum(each.share for each in rest))} together")
@@ -212,7 +207,7 @@ def _victims(victims: Sequence[Victim]) -> list[str]:
                 *(_figure(ms, "wait_ms") for ms in took),
             ]
         )
-    lines = _columns(rows)
+    lines = columns(rows)
     return [*lines, f"  and {len(victims) - _MOST} more"] if len(victims) > _MOST else lines
 
 
@@ -235,7 +230,7 @@ def _noted(one: Noted, zone: ZoneInfo) -> str:
 def _hints(told: Dossier) -> list[str]:
     lines = []
     for each in told.hints:
-        lines += _bullets([each.text])
+        lines += bullets([each.text])
         lines += [f"      {each.command}"] if each.command else []
     return lines
 
@@ -248,38 +243,3 @@ def _title(one: Entity) -> str:
     name = f" ({one.name})" if one.name else ""
     words = {"local": "work that is no member's", "hardware": "slow disk", "unknown": "unknown"}
     return words.get(one.entity, one.entity.replace(":", " ")) + name
-
-
-def _section(title: str, lines: Sequence[str]) -> str:
-    return "\n".join([title, *lines]) if lines else ""
-
-
-def _bullets(sentences: Iterable[str]) -> list[str]:
-    return [line for each in sentences for line in _wrapped(each, "  - ", "    ")]
-
-
-def _indented(sentence: str) -> list[str]:
-    return _wrapped(sentence, "  ", "    ")
-
-
-def _filled(sentence: str) -> str:
-    return "\n".join(_wrapped(sentence))
-
-
-def _wrapped(sentence: str, first: str = "", later: str = "") -> list[str]:
-    """Lines, none of which begins with the unit of a number in the one before."""
-    whole = _UNIT.sub("\\1\u00a0\\2", sentence)
-    return [line.replace("\u00a0", " ") for line in wrap(whole, _WIDTH, initial_indent=first, subsequent_indent=later)]
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines in which each column is as wide as its widest cell; the first one and HOW stand to the left."""
-    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if at == 0 or rows[0][at] == "HOW" else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  " + "  ".join(cells).rstrip())
-    return lines

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE, NasacctError, of_os
-from nasacct.reports import episodes as kept
-from nasacct.reports import facts, layout, models
-from nasacct.reports.attribution import engine, episodes
+from nasacct.errors import NO_INPUT, UNAVAILABLE, NasacctError, of_os
+from nasacct.reports import layout, models
+from nasacct.reports.attribution import engine, episodes, fit
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.harm import usual
 from nasacct.reports.attribution.reach import reached
@@ -24,18 +23,15 @@ from nasacct.reports.attribution.saturation import saturated
 from nasacct.reports.attribution.scene import STEP_S
 from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.exports import Exports
+from nasacct.reports.minutes import extent
 from nasacct.reports.noted import noted
 from nasacct.reports.owners import ByMember
 from nasacct.reports.scenes import scene
 from nasacct.store import inventory, notes
-from nasacct.store.journal_ring import RING
 from nasacct.store.segments import SegmentError
-from nasacct.store.warehouse import Warehouse
 from nasacct.times import us
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.engine import Judged, Model
     from nasacct.reports.attribution.harm import Usual
@@ -44,15 +40,14 @@ if TYPE_CHECKING:
     from nasacct.reports.models import Learnt
     from nasacct.store.inventory import Inventory
     from nasacct.store.notes import Note
+    from nasacct.store.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
-#: What must be there: when there is any of it is when something can be said.
-VIEWS = ("disks", "nfsd")
 #: So much before and after a window is looked at to learn what is normal, where no model is kept.
 BEFORE, AFTER = timedelta(hours=3), timedelta(minutes=30)
-#: An episode so near to a moment is what somebody who names the moment means; else it is this long around it.
-NEAR, AROUND = timedelta(minutes=15), timedelta(minutes=5)
+#: And where one is: as much as a fit looks at, and before it what was written then and costs later.
+_FITTED = timedelta(seconds=fit.AROUND_S)
 #: A window of fewer samples says nothing.
 _LEAST = 3
 
@@ -101,27 +96,6 @@ class Case:
         return self.scene.moment(self.window.end) * 1_000_000
 
 
-def chosen(root: Path, node: str | None, ring: Path | None = RING) -> Warehouse:
-    """The warehouse of the node, or of the only one; NasacctError where there are several."""
-    nodes = Warehouse(root, node, ring=ring).by_node()
-    if not nodes:
-        raise NasacctError(f"{root} holds no node's data yet; run `nasacct collect`", NO_INPUT)
-    if len(nodes) > 1:
-        names = ", ".join(str(one.node) for one in nodes)
-        raise NasacctError(f"{root} holds several nodes ({names}); say which one with --node", USAGE)
-    return nodes[0]
-
-
-def extent(warehouse: Warehouse) -> tuple[datetime, datetime]:
-    """From when to when something can be said; NasacctError where there is nothing of disks."""
-    found = warehouse.extent(VIEWS[:1])
-    if found is None:
-        raise NasacctError(
-            f"{warehouse.root} knows nothing of the disks of {warehouse.node}: enable the source `disks`", UNAVAILABLE
-        )
-    return found
-
-
 def judged(
     warehouse: Warehouse, begin: datetime, end: datetime, pool: str | None = None, limits: Thresholds | None = None
 ) -> Case:
@@ -140,7 +114,7 @@ def judged(
     pools = layout.layout(warehouse, us(begin), us(end))
     learnt = {each.name: _learnt(warehouse, each, end) for each in pools if pool in {None, each.name}}
     whole = all(each is not None for each in learnt.values())
-    before, after = (NEAR * 2, NEAR) if whole else (BEFORE, AFTER)
+    before, after = (2 * _FITTED, _FITTED) if whole else (BEFORE, AFTER)
     lo, hi = us(max(begin - before, known_from)), us(min(end + after, known_to))
     if pool is not None and pool not in {each.name for each in pools}:
         names = ", ".join(each.name for each in pools) or "none"
@@ -239,38 +213,6 @@ def _notes(warehouse: Warehouse, pool: Pool, where: Scene) -> tuple[list[Note], 
 
 def _span(where: Scene, window: Episode) -> tuple[int, int]:
     return where.moment(window.first) * 1_000_000, where.moment(window.end) * 1_000_000
-
-
-def around(
-    warehouse: Warehouse, moment: datetime, pool: str | None = None, limits: Thresholds | None = None
-) -> tuple[datetime, datetime]:
-    """The episode that somebody means who names a moment: the nearest one; else the minutes around it."""
-    known_from, known_to = extent(warehouse)
-    lo, hi = us(max(moment - BEFORE, known_from)), us(min(moment + BEFORE, known_to))
-    limits = limits or Thresholds()
-    near: list[tuple[float, datetime, datetime]] = []
-    for each in layout.layout(warehouse, lo, hi) if lo < hi else ():
-        seen = facts.of_time(warehouse, each, lo // 1_000_000, hi // 1_000_000) if pool in {None, each.name} else None
-        if seen is None:
-            continue
-        for one in episodes.found(saturated(seen, limits), seen.present, limits):
-            begin, end = (datetime.fromtimestamp(seen.moment(at), UTC) for at in (one.first, one.end))
-            near.append((max((begin - moment).total_seconds(), (moment - end).total_seconds(), 0.0), begin, end))
-    away, begin, end = min(near, default=(float("inf"), moment, moment))
-    return (begin, end) if away <= NEAR.total_seconds() else (moment - AROUND, moment + AROUND)
-
-
-def episode(warehouse: Warehouse, called: str, limits: Thresholds) -> tuple[datetime, datetime, str]:
-    """From when to when an episode was, and of which pool, by its id; NasacctError where there is none."""
-    day = datetime.strptime(called.rpartition("-")[0][-8:], "%Y%m%d").replace(tzinfo=UTC).date()
-    for tree in warehouse.trees():
-        ledger = kept.Ledger(tree, warehouse, limits)
-        for pool in ledger.pools():
-            for one in ledger.of(pool, day):
-                if one["id"] == called:
-                    begin, end = (datetime.fromtimestamp(one[name], UTC) for name in ("from", "to"))
-                    return begin, end, pool
-    raise kept.unknown(called)
 
 
 def _window(where: Scene, lo: int, hi: int) -> Episode:

@@ -12,7 +12,7 @@ import series
 from nasacct.collect.replay import replay
 from nasacct.config.tables import Config
 from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE, NasacctError
-from nasacct.reports import dossier_text, dossiers, judging, why
+from nasacct.reports import dossier_text, dossiers, judging, minutes, why
 from nasacct.reports.episodes import Ledger
 from nasacct.store import inventory, notes
 from nasacct.store.inventory import EVER, Statement
@@ -39,7 +39,7 @@ def store(tmp_path_factory):
 
 
 def told(store, begin_s, end_s, **more):
-    warehouse = why.chosen(store, None)
+    warehouse = minutes.chosen(store, None)
     return dossiers.dossier(warehouse, BEGAN + timedelta(seconds=begin_s), BEGAN + timedelta(seconds=end_s), **more)
 
 
@@ -127,26 +127,26 @@ def test_the_model_that_is_kept_of_the_week_says_what_is_normal(store, tmp_path)
     mine = shutil.copytree(store, tmp_path / "store")
     later = datetime(2026, 11, 27, tzinfo=UTC).timestamp()
     assert judging.judge(Ledger(Tree(mine, "nas"), Warehouse(mine, "nas")), "nas", BEGAN.date(), later)
-    found = why.judged(why.chosen(mine, None), BEGAN + timedelta(seconds=60), BEGAN + timedelta(seconds=172))
+    found = why.judged(minutes.chosen(mine, None), BEGAN + timedelta(seconds=60), BEGAN + timedelta(seconds=172))
     assert found.kept
     assert found.learned_s > 0
     assert [each.name for each in found.judged.verdict.culprits] == ["server:102"]
     for file in (mine / "node=nas" / "judged" / "nas").glob("model-*"):
         file.write_bytes(file.read_bytes()[:-9])
-    again = why.judged(why.chosen(mine, None), BEGAN + timedelta(seconds=60), BEGAN + timedelta(seconds=172))
+    again = why.judged(minutes.chosen(mine, None), BEGAN + timedelta(seconds=60), BEGAN + timedelta(seconds=172))
     assert not again.kept
     assert [each.name for each in again.judged.verdict.culprits] == ["server:102"]
 
 
 def test_a_moment_is_the_episode_around_it(store):
     """The nearest one; else the minutes around it."""
-    warehouse = why.chosen(store, None)
-    begin, end = why.around(warehouse, BEGAN + timedelta(seconds=100))
+    warehouse = minutes.chosen(store, None)
+    begin, end = minutes.around(warehouse, BEGAN + timedelta(seconds=100))
     assert abs((begin - BEGAN).total_seconds() - 60) <= 20
     assert abs((end - BEGAN).total_seconds() - 172) <= 20
-    assert why.around(warehouse, BEGAN + timedelta(hours=9)) == (
-        BEGAN + timedelta(hours=9) - why.AROUND,
-        BEGAN + timedelta(hours=9) + why.AROUND,
+    assert minutes.around(warehouse, BEGAN + timedelta(hours=9)) == (
+        BEGAN + timedelta(hours=9) - minutes.AROUND,
+        BEGAN + timedelta(hours=9) + minutes.AROUND,
     )
 
 
@@ -179,7 +179,7 @@ def test_clients_share_what_their_server_had(tmp_path):
     series.write("\n".join(f"{name} {' '.join(map(str, values))}" for name, values in lines.items()), tmp_path)
     start = datetime(2026, 11, 23, 10, tzinfo=UTC)
     begin, end = (start + timedelta(seconds=10 * at) for at in (first, end))
-    found = dossiers.dossier(why.chosen(tmp_path, None), begin, end)
+    found = dossiers.dossier(minutes.chosen(tmp_path, None), begin, end)
     (culprit,) = found.culprits
     assert (culprit.entity, culprit.how) == ("server:a", "random_read")
     assert [(each.address, each.by) for each in culprit.clients] == [("7", "in_flight"), ("8", "in_flight")]
@@ -208,7 +208,7 @@ def test_what_cannot_be_said_is_said_so(tmp_path, text, asked, status, sentence)
     asked = {"begin_s": 0, "end_s": 60, "pool": None} | asked
     with pytest.raises(NasacctError, match=re.escape(sentence)) as refused:
         dossiers.dossier(
-            why.chosen(tmp_path, None),
+            minutes.chosen(tmp_path, None),
             start + timedelta(seconds=asked["begin_s"]),
             start + timedelta(seconds=asked["end_s"]),
             asked["pool"],
