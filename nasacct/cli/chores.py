@@ -89,13 +89,13 @@ class Chores:
     def _look(self, tree: "Tree") -> None:
         """Look at a tree until the end; what cannot be read now is told once and tried again."""
         from nasacct.reports.attribution.thresholds import Thresholds
-        from nasacct.reports.lookout import PAUSE_S, Lookout
+        from nasacct.reports.lookout import Lookout
         from nasacct.reports.naming import name_of
 
         limits = Thresholds(**self._config.episodes.model_dump())
         lookout = Lookout(tree, limits, self._config.store.ring_dir, name_of)
         told = ""
-        while not self._ended.wait(PAUSE_S):
+        while not self._ended.wait(lookout.pause_s):
             try:
                 lookout.look()
             except (NasacctError, OSError, SegmentError) as error:

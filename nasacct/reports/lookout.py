@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How often it looks, how long back, and for how long it remembers what was withdrawn.
-PAUSE_S, _BACK_S, _REMEMBERED_S = 15.0, 1800, 30 * 86_400
+#: How often it looks, and while the newest samples may be an episode's first ones; how long back, and for how long it
+#: remembers what was withdrawn.
+PAUSE_S, SOON_S, _BACK_S, _REMEMBERED_S = 15.0, 5.0, 1800, 30 * 86_400
 #: Journal files that are looked at: the newest may just have been begun.
 _FILES = 2
 #: After every moment of usage (µs of UTC).
@@ -59,6 +60,12 @@ class Lookout:
         self._known = {pool: list(told.get("episodes", ())) for pool, told in judged.provisional(tree).items()}
         self._files: frozenset[str] = frozenset()
         self._pools: dict[str, tuple[frozenset[str] | None, bool, Levels]] = {}
+        self._restless = False
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait until the next look, so that an episode is told within a minute of its beginning."""
+        return min(SOON_S, PAUSE_S) if self._restless else PAUSE_S
 
     def look(self) -> None:
         """See how the disks are now. NasacctError when the journal is of a newer version; OSError."""
@@ -75,12 +82,18 @@ class Lookout:
         now = last_ns // 1_000_000_000
         grid = Grid((now - _BACK_S) * 1_000_000, now * 1_000_000)
         disks, node = map(self._usage, ("disks", "node"))
+        self._restless = False
         pools = self._pools or {self._tree.node: (None, True, Levels(np.inf, np.inf))}
         for pool, (devices, rotational, normal) in pools.items():
             facts = newest(disks, node, grid, devices, rotational=rotational)
             if facts is not None:
                 flags = saturated(facts, self._limits, normal)
+                self._restless |= bool(flags[-self._limits.of :].any()) and not self._goes_on(pool)
                 self._take(pool, facts, episodes.begun(flags, facts.present, self._limits))
+
+    def _goes_on(self, pool: str) -> bool:
+        """Whether an episode was told and has not ended."""
+        return any(each["state"] == "goes on" for each in self._known.get(pool, ()))
 
     def _usage(self, stream: str) -> pa.Table:
         """The usage that the last look found."""

@@ -28,10 +28,10 @@ CALM, BUSY = 1000, 10_000
 class Node:
     """A node whose disk is written to the journal cycle by cycle, and a lookout that looks after each."""
 
-    def __init__(self, where):
+    def __init__(self, where, start="2026-11-23T10:00:00+00:00"):
         root.prepare(where)
         self.where, self.tree = where, Tree(where, "nas1")
-        self.recorder = Recorder(where, node="nas1", start="2026-11-23T10:00:00+00:00", interval_s=10)
+        self.recorder = Recorder(where, node="nas1", start=start, interval_s=10)
         self.disk = self.recorder.thing("disks", disk="d", device="sda")
         self.machine = self.recorder.thing("node")
         self.busy, self.cycles = 0, 0
@@ -40,11 +40,15 @@ class Node:
     def run(self, cycles, grows):
         """So many cycles in which the disk is busy for so many ms each."""
         for _ in range(cycles):
-            self.busy += grows
-            self.cycles += 1
-            self.recorder.cycle({self.disk: {"ms_io": self.busy}, self.machine: {"io_some_us": self.cycles}})
+            self.cycle(grows)
             self.lookout.look()
         return self
+
+    def cycle(self, grows):
+        """One, after which nobody looks."""
+        self.busy += grows
+        self.cycles += 1
+        self.recorder.cycle({self.disk: {"ms_io": self.busy}, self.machine: {"io_some_us": self.cycles}})
 
     @property
     def told(self):
@@ -70,6 +74,25 @@ def test_it_is_told_within_half_a_minute_of_samples(node, caplog):
     told = [each.getMessage() for each in caplog.records if "do not keep up" in each.getMessage()]
     expected = "the disks of pool nas1 do not keep up since 2026-11-23T10:04:50Z: 100 % busy, "
     assert told == [f"{expected}episode nas1-20261123-100450 (provisional)"]
+
+
+@pytest.mark.parametrize("calm", [None, 20])
+@pytest.mark.parametrize("looks_at", [1, 4, 9, 14])
+@pytest.mark.parametrize("begins", [0, 3, 7])
+def test_it_is_told_within_a_minute(tmp_path, begins, looks_at, calm):
+    """However cycles lie to samples, and looks to cycles; also if one of the first samples is not saturated."""
+    node = Node(tmp_path / "store", start=f"2026-11-23T10:00:0{begins}+00:00").run(20, CALM)
+    # the disk is busy from the first second on, which follows the last cycle
+    seconds, at = 0, looks_at
+    while not node.told and seconds < 120:
+        seconds += 1
+        if seconds % 10 == 0:
+            node.cycle(CALM if seconds == calm else BUSY)
+        if seconds >= at:
+            node.lookout.look()
+            at = seconds + node.lookout.pause_s
+    (told,) = node.told
+    assert START + begins + 200 + seconds - told["from"] <= 60
 
 
 def test_what_lasts_ends_and_what_does_not_is_withdrawn(node, caplog):
