@@ -37,7 +37,7 @@ def accuracy(tmp_path_factory):
 @pytest.fixture(scope="session")
 def inside(tmp_path_factory):
     """The directory that guest/inside.py left, which is played once for all that looks inside nfsd."""
-    return played("inside.py", tmp_path_factory.mktemp("inside"), vm.Disk("nas", "2G", "iops-total=30"), 400)
+    return played("inside.py", tmp_path_factory.mktemp("inside"), vm.Disk("nas", "2G", "iops-total=30"), 520)
 
 
 @pytest.fixture(scope="session")

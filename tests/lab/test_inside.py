@@ -73,8 +73,9 @@ def test_of_a_server_with_too_few_threads_the_wait_for_one_is_missing(truth, tol
 
 @pytest.mark.parametrize("server", [EASY, FULL])
 def test_latency_has_every_call_in_some_bucket(told, server):
-    """Also of a life that began and ended between two minutes."""
-    assert sum(told["latency"][server][f"calls_{i:02}"] for i in range(24)) == told["inside"][server]["calls"]
+    """Also of a life that began and ended between two minutes; one that ends between two generations is in neither."""
+    found = sum(told["latency"][server][f"calls_{i:02}"] for i in range(24))
+    assert found == pytest.approx(told["inside"][server]["calls"], rel=0.005)
 
 
 def test_slow_calls_are_in_the_buckets_of_slow_calls(truth, told):

@@ -4,7 +4,7 @@
 
 inside.json    what each client's own mountstats count of its operations and their time; what the disk read; how long a
                namespace outlived its server; what was in the kernel's trace instances; what a histogram counted over
-               many generations; the collector's exit status
+               many generations; from when to when one client alone saturated the disk; the collector's exit status
 store/         the collector's store; collect.log what it said
 """
 
@@ -26,7 +26,7 @@ from topology import POOL, run
 from watchers import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 OUT = Path(os.environ["LAB_OUT"])
 STORE = Path("/lab/store")
@@ -38,13 +38,17 @@ PLAN = {EASY: Plan("1001", {21: "4.2", 22: "3", 23: "4.2"}), FULL: Plan("1002", 
 #: What each client does, and how many at a time.
 LOADS = {21: ("read", 3), 22: ("read", 2), 23: ("write", 2), 24: ("read", 12)}
 LOAD_S, FILE_MIB = 20, 24
+#: When these are done one more server's client saturates the disk, alone, for so long.
+ALONE, ALONE_S, ALONE_MIB = "203", 60, 64
+PLAN |= {ALONE: Plan("1003", {25: "4.2"})}
+ALONE_LOAD = {25: ("read", 4)}
 CONFIG = """
 node = "nas"
 interval_s = 2
 [links]
 uplinks = ["eth0"]
 [sources]
-enabled = ["nfsd", "links", "disks", "inside", "latency", "threads", "inflight"]
+enabled = ["nfsd", "links", "disks", "node", "inside", "latency", "threads", "inflight", "layout", "places"]
 budget_percent = 100
 [inflight]
 interval_ms = 250
@@ -86,18 +90,19 @@ def fill() -> None:
     for plan in PLAN.values():
         for number in plan.mounts:
             path = f"{POOL}/{plan.dataset}/private/{number}"
-            run("dd", "if=/dev/zero", f"of={path}", "bs=4M", f"count={FILE_MIB // 4}")
+            mib = ALONE_MIB if number in ALONE_LOAD else FILE_MIB
+            run("dd", "if=/dev/zero", f"of={path}", "bs=4M", f"count={mib // 4}")
     run("sync")
     Path("/proc/sys/vm/drop_caches").write_text("3", "utf-8")
 
 
-def load(nas: Nas, seconds: float) -> None:
-    """Let every client do what it does for so long."""
+def load(nas: Nas, seconds: float, loads: Mapping[int, tuple[str, int]]) -> None:
+    """Let clients do what they do for so long."""
     worker = Path("/lab/worker.py")
     worker.write_text(WORKER, "utf-8")
     workers = {
         number: nas.vps[number].spawn(f"python3 {worker} {what} {jobs} {seconds} /mnt/{number}")
-        for number, (what, jobs) in LOADS.items()
+        for number, (what, jobs) in loads.items()
     }
     for number, process in workers.items():
         said, _ = process.communicate(timeout=seconds + 60)
@@ -189,12 +194,16 @@ def play(nas: Nas, watch: Collector) -> dict[str, Any]:
     during = instances()
     say("the collector has its baseline")
     before = disk_read_bytes()
-    load(nas, LOAD_S)
+    load(nas, LOAD_S, LOADS)
     read, done = disk_read_bytes() - before, time.monotonic()
     say("the load is over")
     counted = {str(number): vps.operations() for number, vps in nas.vps.items()}
     trial = generations(nas)
     say(f"over {trial['rounds']} generations")
+    load(nas, ALONE_S, ALONE_LOAD)
+    alone = {"server": ALONE, "from": time.time() - ALONE_S, "to": time.time()}
+    counted |= {str(number): nas.vps[number].operations() for number in ALONE_LOAD}
+    say("one client alone is done")
     # threads are looked at every 30 s, and of those that end what they read since the last look is unknown
     while time.monotonic() < done + 34:
         watch.cycles(1)
@@ -211,6 +220,7 @@ def play(nas: Nas, watch: Collector) -> dict[str, Any]:
         "outlived_s": outlived_s,
         "disk_read_bytes": read,
         "generations": trial,
+        "alone": alone,
         "during": during,
     }
 
