@@ -130,7 +130,8 @@ def _caveats(case: Case, told: evidence.Told, inside: int) -> Iterable[str]:
     """What makes it less sure, each in a sentence."""
     pool = case.pool
     if not pool.known:
-        yield "which disks make up which pool is not known, so all disks and servers of the node are taken for one"
+        disk = ", ".join(pool.disks)
+        yield f"which disks make up which pool is not known, so all servers are taken to use the busiest one, {disk}"
     if pool.rotational is None:
         yield "whether the disks rotate is not known; they are taken to"
     if not _used_hard(case):

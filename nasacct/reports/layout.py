@@ -1,8 +1,8 @@
 """Layout: which disks make up which pool of a node, and whose exports lie on it.
 
-What is not known is not guessed. Where nobody told of any pool, all disks that were busy are one, with every server
-that was asked anything. A server of which nobody told where its exports lie may use any pool, and is among the servers
-of each.
+What is not known is not guessed. Where nobody told of any pool, the disk that was busiest is taken for one, with every
+server that was asked anything: beside it idle disks of the system would only hide that it was full. A server of which
+nobody told where its exports lie may use any pool, and is among the servers of each.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Pool:
     these (special, dedup, log, cache, spare). `rotational`: whether any of `disks` is, None: unknown. `transactional`:
     writes reach its disks with the next transaction group, which is begun each `txg_timeout_s` (None: unknown).
     `servers` are those whose exports lie on it, and the `unplaced`, of which nobody told where theirs lie. Not `known`:
-    nobody told of any pool, and these are all disks that were busy. `ids` are its keys in the streams `layout`, `scans`
+    nobody told of any pool, and its one disk is the busiest. `ids` are its keys in the streams `layout`, `scans`
     and `pools`, several where pools share their disks; `guid` is that of ZFS. `datasets` are those of each server there
     by their ids in the stream `datasets`; `unsynced` are servers whose datasets there all have sync=disabled, so that
     no commit of theirs waits for the disks.
@@ -93,7 +93,7 @@ def layout(warehouse: Warehouse, lo: int, hi: int) -> tuple[Pool, ...]:
     pools = [group.pool(lost) for group in told]
     rest = [device for device in busy if all(device not in group.all_disks() for group in told)]
     if not told or (lost and rest):
-        pools.append(_untold(str(warehouse.node), rest, lost, known=bool(told)))
+        pools.append(_untold(str(warehouse.node), rest[:1], lost, known=bool(told)))
     return tuple(sorted(pools, key=lambda pool: pool.name))
 
 
@@ -188,7 +188,7 @@ def _merged(rows: Iterable[dict[str, Any]]) -> list[_Group]:
 
 
 def _untold(name: str, disks: Iterable[str], servers: Iterable[str], *, known: bool) -> Pool:
-    """Disks of no pool that anybody told of, as one."""
+    """The busiest disk of no pool that anybody told of."""
     return Pool(
         name=name,
         kind="disk",

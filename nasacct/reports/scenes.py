@@ -63,8 +63,8 @@ class Rows:
 def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> Scene | None:
     """The scene of a pool of a warehouse's node from `lo` to `hi` (µs of UTC).
 
-    Without a pool, or where nobody knows what it is made of, all disks and servers of the node are it. None where
-    nothing was read of its disks.
+    Without a pool all disks and servers of the node are it; of one that nobody knows, all servers. None where nothing
+    was read of its disks.
     """
     grid, span = Grid(lo, hi), {"lo": lo, "hi": hi}
     asked = [Question(question(name), span, views, of_rows=True) for name, views in ASKED.items()]
@@ -78,8 +78,9 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
     of_node = pc.is_null(machine.column("disk"))
     # a disk that was taken out and put in again is one
     of_disks = machine.filter(pc.invert(of_node)).sort_by([("device", "ascending"), ("t0_us", "ascending")])
-    if pool is not None and pool.known:
+    if pool is not None:
         of_disks = _among(of_disks, "device", pool.disks)
+    if pool is not None and pool.known:
         servers = {name: _among(table, "server", pool.servers) for name, table in servers.items()}
     disks = Rows(of_disks, ["device"], grid)
     active: Flags = disks.growth("ms_io").any(axis=1).reshape(-1)

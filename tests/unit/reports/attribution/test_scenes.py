@@ -152,7 +152,7 @@ def test_a_pool_has_its_own_disks_and_servers(tmp_path):
     assert found.sync_s.tolist() == [0, 0, 6, 0, 0, 0, 0, 0, 0]
     assert found.members.physical_mb is None
     unknown = scene(warehouse, us(0), us(90), dataclasses.replace(pool, known=False))
-    assert (unknown.disks.names, unknown.members.names) == (("sda", "sdb"), ("a", "b"))
+    assert (unknown.disks.names, unknown.members.names) == (("sdb",), ("a", "b"))
 
 
 def test_a_node_without_disks_has_no_scene(tmp_path):
