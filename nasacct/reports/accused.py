@@ -51,6 +51,9 @@ def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) 
     names = case.members
     members = [at for at, name in enumerate(names) if case.whose[name] == said.name]
     costs = case.costs
+    rows = [told.servers[names[at]] for at in members if names[at] in told.servers]
+    opens, removes = (sum(row[name] or 0 for row in rows) for name in ("opens", "removes"))
+    opened = opens / removes if removes else 0.0
     judged, unsynced = case.judged, all(names[at] in case.pool.unsynced for at in members)
     parts = judged.fitted.draws[:, members].mean(axis=0)
     began = how.began(members, judged.window, costs)
@@ -61,7 +64,7 @@ def _member(case: Case, told: Told, said: verdict.Entity, addresses: Addresses) 
         said.name,
         said.share,
         name=name_of(case, said.name),
-        how=how.told(members, judged.window, costs, judged.fitted.parts, unsynced=unsynced),
+        how=how.told(members, judged.window, costs, judged.fitted.parts, unsynced=unsynced, opened=opened),
         since=None if began is None else of_us(case.scene.moment(began) * 1_000_000),
         servers=tuple(
             _asked(case, names[members[at]], float(parts[at])) for at in order[:_SERVERS] if parts[at] >= _LEAST

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 #: What is asked beside the scene, of which views.
 _ASKED = {
-    "why_servers": ("nfsd", "inside", "inflight", "links"),
+    "why_servers": ("nfsd", "inside", "inflight", "links", "ops"),
     "why_clients": ("clients", "inflight"),
     "scene_local": ("local",),
 }

@@ -55,7 +55,7 @@ TOP_VIEWS = {
     "scene_threads": ["threads"],
     "scene_local": ["local"],
     "scene_pools": ["pools"],
-    "why_servers": ["nfsd", "inside", "inflight", "links"],
+    "why_servers": ["nfsd", "inside", "inflight", "links", "ops"],
     "why_clients": ["clients", "inflight"],
     "space": ["space"],
     "space_days": ["space_1d"],

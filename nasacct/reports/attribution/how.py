@@ -31,31 +31,45 @@ _GROUPS = {
 _GROUP = {kind: group for group, kinds in _GROUPS.items() for kind in kinds}
 #: Of the mean inside: who asks for more than that has begun.
 _BEGUN = 0.2
+#: Who opens so many files for each that is removed makes some of them.
+_OPENED = 0.5
 #: Of a disk: with less than this nobody says how.
 _LEAST = 1e-4
 
 
-def told(members: Sequence[int], seen: Window, costs: Costs, parts: Floats, *, unsynced: bool = False) -> str | None:
+def told(
+    members: Sequence[int],
+    seen: Window,
+    costs: Costs,
+    parts: Floats,
+    *,
+    unsynced: bool = False,
+    opened: float = 0.0,
+) -> str | None:
     """How these members of the window, who are one, used the disks: one of HOW; None where they hardly did.
 
     `parts` (entities x CHANNELS) is `Fitted.parts`. `unsynced`: their file systems wait for no commit (ZFS's
-    sync=disabled), so what they commit is written like all else.
+    sync=disabled), so what they commit is written like all else. `opened`: how many files they opened for each that
+    they removed, for who makes files by NFSv4 opens them.
     """
     spent = dict.fromkeys(_GROUPS, 0.0)
     asked = _asked(members, seen, costs)
     amounts = asked * costs.full
-    ios = 0.0
+    ios = lost = 0.0
     for channel in range(len(CHANNELS)):
         of = np.flatnonzero(channel == CHANNEL)
-        total = amounts[of].sum()
-        each = amounts[of] / total if total > 0 else np.full(len(of), 1 / len(of))
-        time = parts[list(members), channel].sum()
+        total, time = amounts[of].sum(), float(parts[list(members), channel].sum())
+        if total <= 0:
+            # of what they did not ask for, such as reads that writes need
+            lost += time
+            continue
+        each = amounts[of] / total
         for kind, part in zip(of, each, strict=True):
             group = _GROUP[KINDS[kind]]
             group = "bulk_write" if unsynced and group == "sync_write" else group
-            spent[group] += float(time * part)
-            ios += float(time * part) if group == "reads" and channel == READS else 0
-    if sum(spent.values()) < _LEAST:
+            spent[group] += time * float(part)
+            ios += time * float(part) if group == "reads" and channel == READS else 0
+    if sum(spent.values()) + lost < _LEAST:
         return None
     most = max(spent, key=lambda group: spent[group])
     if most == "reads":
@@ -63,7 +77,8 @@ def told(members: Sequence[int], seen: Window, costs: Costs, parts: Floats, *, u
     if most == "metadata":
         calls = dict(zip(KINDS, asked, strict=True))
         # what is made and removed again is metadata; so is what was removed but little beside
-        return "delete" if calls["removes"] > calls["changes"] + calls["lookups"] / 4 else "metadata"
+        only = calls["removes"] > calls["changes"] + calls["lookups"] / 4 and opened < _OPENED
+        return "delete" if only else "metadata"
     return most
 
 

@@ -19,9 +19,6 @@ from nasacct.store.warehouse import Warehouse
 
 #: Of which windows, and of which traces, what is said is wrong, and why.
 WRONG: dict[tuple[str, str], str] = {
-    ("all of it", "ext4-metadata-storm"): "told as deletes: an OPEN of NFSv4 that makes a file counts as a lookup",
-    ("a minute", "ext4-metadata-storm"): "told as deletes: an OPEN of NFSv4 that makes a file counts as a lookup",
-    ("a minute", "ext4-two-culprits"): "both are named, but of who writes it is said that it reads",
     ("all of it", "ext4-nfsv3"): "the reader is named, and work that nobody knows beside it",
     ("holes", "ext4-nfsv3"): "the reader is named, and work that nobody knows beside it",
 }
