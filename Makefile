@@ -19,6 +19,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECORDING ?= $(firstword $(wildcard tests/fixtures/recordings/demo/*.jsonl.zst tests/fixtures/recordings/*/*.jsonl.zst))
 STORE := build/demo
+# a moment of the demo recording at which its disk did not keep up
+MOMENT := 2026-11-23T13:25Z
 
 demo: $(READY)
 	@test -f $(RECORDING) || { echo "there is no recording $(RECORDING): name one with make demo RECORDING=FILE" >&2; exit 66; }
@@ -28,6 +30,7 @@ demo: $(READY)
 	@$(BIN)/nasacct usage --root $(STORE) --by server
 	@echo; echo '$$ nasacct top --once --window 10m'
 	@$(BIN)/nasacct top --root $(STORE) --once --window 10m
+	@$(if $(findstring /demo/,$(RECORDING)),echo; echo '$$ nasacct why $(MOMENT)'; $(BIN)/nasacct why --root $(STORE) $(MOMENT))
 	@echo
 	@echo 'These are the counters of real kernel NFS servers. Next, type for example'
 	@echo '  $(BIN)/nasacct usage --root $(STORE) --by server --step 5m'
