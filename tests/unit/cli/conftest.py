@@ -6,18 +6,32 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import Program
 
 RECORDING = Path(__file__).parents[2] / "fixtures" / "recordings" / "nfsd612-ext4-reader" / "trace.jsonl.zst"
 
 
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """The program, imported once."""
+    made = Program(tmp_path_factory.mktemp("program"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def nasacct(tmp_path):
-    """Run `nasacct ARGUMENTS` as a person would, without this machine's configuration; gives the finished process."""
+def nasacct(tmp_path, program):
+    """Run `nasacct ARGUMENTS` as a person would, without this machine's configuration; gives the finished process.
+
+    What Python itself is told by the environment needs a Python of its own.
+    """
 
     def run(*arguments, text="", **environ):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("NASACCT_")}
         (tmp_path / "empty.toml").touch()
         env = {**kept, "NASACCT_CONFIG": str(tmp_path / "empty.toml"), "COLUMNS": "80", **environ}
+        if not any(name.startswith("PYTHON") for name in environ):
+            return program.run([*map(str, arguments)], env, text)
         return subprocess.run(
             [sys.executable, "-m", "nasacct", *map(str, arguments)],
             env=env,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -24,15 +25,21 @@ BEGIN, END = (int(datetime(2026, 11, day, tzinfo=UTC).timestamp()) for day in (2
 HOUR = BEGIN + 13 * 3600
 
 
-@pytest.fixture
-def store(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """Eleven minutes of six real NFS servers on one throttled disk, judged; 101 and 102 are one member's."""
-    where = tmp_path / "store"
+    where = tmp_path_factory.mktemp("blame") / "store"
     replay(DEMO, Config(root=where))
     assert judging.judge(Ledger(Tree(where, "nas"), Warehouse(where, "nas")), "nas", DAY, END + 1e6)
     said = [Statement("export", s, EVER[0], {"server": s, "member": "7"}, 1) for s in ("101", "102")]
     inventory.tell(where, [*said, Statement("member", "7", EVER[0], {"name": "seven"}, 1)])
     return where
+
+
+@pytest.fixture
+def store(made, tmp_path):
+    """One of each test's own."""
+    return shutil.copytree(made, tmp_path / "store")
 
 
 def test_parts_are_all_that_was_measured(store):
