@@ -41,7 +41,7 @@ demo: $(READY)
 
 # tests that make up a small world of their own, two at a time, the longest first; of the others, those that own the
 # machine's (namespaces, mounts) one by one, beside the virtual machine (tests/conftest.py)
-BESIDE := tests/faults/test_sweep.py tests/faults/test_forgetting.py tests/faults/test_schedules.py $(wildcard tests/faults/test_*cop*.py) tests/unit tests/sql
+BESIDE := tests/faults/test_sweep.py tests/faults/test_forgetting.py tests/faults/test_schedules.py tests/faults/test_telling.py $(wildcard tests/faults/test_*cop*.py) tests/unit tests/sql
 # matrices are small, and two workers' threads would wait for one another
 test: export OPENBLAS_NUM_THREADS = 1
 test: packages lint
