@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nasacct.store.frame import ABSENT, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -57,6 +57,13 @@ class Changes:
             if chosen.any():
                 found[name] = Rows(sids[chosen], values[chosen, columns], final)
         return found
+
+    def forget_others(self, known: dict[Any, Subject], there: Collection[Subject]) -> None:
+        """Let those of the `known` subjects go that are not there any more."""
+        for key, subject in list(known.items()):
+            if subject not in there:
+                del known[key]
+                self.forget(subject)
 
     def forget(self, subject: Subject) -> None:
         """Let the subject's last reading go."""

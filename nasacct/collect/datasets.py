@@ -78,7 +78,7 @@ class Datasets:
         batch.listed = [*found, *batch.failed]
         batch.rows = self._changes.rows(list(found), np.array(list(found.values()), np.int64))
         if batch.complete:
-            self._forget(set(batch.listed))
+            self._changes.forget_others(self._subjects, set(batch.listed))
         self.pace_s = affordable(self._interval_s, time.thread_time() - began, self._share)
         return batch
 
@@ -110,9 +110,3 @@ class Datasets:
         subject = self._subjects[dataset] = Subject(self.name, {"dataset": dataset}, epoch, about=about)
         subject.sid = self._admit(subject)
         return subject
-
-    def _forget(self, there: set[Subject]) -> None:
-        for dataset, subject in list(self._subjects.items()):
-            if subject not in there:
-                del self._subjects[dataset]
-                self._changes.forget(subject)

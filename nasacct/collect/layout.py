@@ -99,7 +99,7 @@ class Layout:
         values = np.array([[row.get(m.name, ABSENT) for m in LAYOUT.measures] for row in rows.values()], np.int64)
         batch.rows = self._changes.rows(list(rows), values)
         if batch.complete:
-            self._forget(set(rows))
+            self._changes.forget_others(self._subjects, set(rows))
         # what was so is known as of the second look
         wanted_s = self._interval_s if self._looked else SOON_S
         self.pace_s = affordable(wanted_s, batch.cpu_us / 1e6 + time.thread_time() - began, self._share)
@@ -170,12 +170,6 @@ class Layout:
             subject = self._subjects[known] = Subject(self.name, keys, epoch)
             subject.sid = self._admit(subject)
         return subject
-
-    def _forget(self, there: set[Subject]) -> None:
-        for known, subject in list(self._subjects.items()):
-            if subject not in there:
-                del self._subjects[known]
-                self._changes.forget(subject)
 
 
 def _state(words: list[str]) -> dict[str, int]:

@@ -82,7 +82,7 @@ class Places:
         batch.listed = subjects
         batch.rows = self._changes.rows(subjects, values)
         if batch.complete:
-            self._forget(set(subjects))
+            self._changes.forget_others(self._subjects, set(subjects))
         # what was so is known as of the second look
         wanted_s = self._interval_s if self._looked else SOON_S
         self.pace_s = affordable(wanted_s, batch.cpu_us / 1e6 + time.thread_time() - began, self._share)
@@ -131,12 +131,6 @@ class Places:
             subject = self._subjects[known] = Subject(self.name, keys, f"{server.epoch}/{pool}/{dataset or ''}")
             subject.sid = self._admit(subject)
         return subject
-
-    def _forget(self, there: set[Subject]) -> None:
-        for known, subject in list(self._subjects.items()):
-            if subject not in there:
-                del self._subjects[known]
-                self._changes.forget(subject)
 
 
 def found(

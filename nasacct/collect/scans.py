@@ -103,7 +103,7 @@ class Scans:
         values = [[_present(row.get(measure.name)) for measure in SCANS.measures] for row in rows.values()]
         batch.rows = self._changes.rows(list(rows), np.array(values, np.int64))
         if batch.complete:
-            self._forget(set(rows))
+            self._changes.forget_others(self._subjects, set(rows))
         wanted_s = (
             min(self._interval_s, _RUNNING_S) if any(row["running"] for row in rows.values()) else self._interval_s
         )
@@ -168,12 +168,6 @@ class Scans:
             return kstat.parse(kstat.read(self._kstats / pool / "iostats")).made_ns
         except (OSError, ParseError):
             return 0
-
-    def _forget(self, there: set[Subject]) -> None:
-        for epoch, subject in list(self._subjects.items()):
-            if subject not in there:
-                del self._subjects[epoch]
-                self._changes.forget(subject)
 
 
 def _present(value: int | None) -> int:

@@ -24,7 +24,7 @@ from nasacct.store.schema import SPACE
 from nasacct.store.shown_dataset import above, dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from nasacct.collect.machine import Listing, Machine, Server
@@ -79,7 +79,7 @@ class Space:
         values = np.array([each.sizes for each in found.values()], np.int64).reshape(-1, SPACE.width)
         batch.rows = self._changes.rows([self._subjects[guid] for guid in found], values)
         if batch.complete:
-            self._forget(set(batch.listed))
+            self._changes.forget_others(self._subjects, set(batch.listed))
         return batch
 
     def close(self) -> None:
@@ -96,12 +96,6 @@ class Space:
             elif subject.about["name"] != each.name:
                 # the next head of a journal file has it
                 subject.about["name"] = each.name
-
-    def _forget(self, there: Collection[Subject]) -> None:
-        for guid, subject in list(self._subjects.items()):
-            if subject not in there:
-                del self._subjects[guid]
-                self._changes.forget(subject)
 
     def _list(self, alone: list[str], below: list[str]) -> tuple[dict[str, Dataset], list[str]]:
         """The datasets of these names, of the second ones all below them, too; and what could not be had of them."""
