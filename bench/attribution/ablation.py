@@ -5,14 +5,13 @@ The same scenarios each time, all in all and for the families whose members cann
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.attribution import measures, results
-from bench.attribution.compared import judged, seeds_of
+from bench.attribution.compared import asked, judged
 from bench.attribution.scenario import SIGNALS
 from bench.scenarios.__main__ import made
 
@@ -39,14 +38,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Print a table for all scenarios, and one a family."""
-    parser = argparse.ArgumentParser(prog="python -m bench.attribution.ablation", description=__doc__)
-    parser.add_argument("--seeds", help="numbers, with commas between them; else three of today's date")
-    parser.add_argument("--only", help="families, with commas between them; else all")
-    options = parser.parse_args(arguments)
-    seeds = seeds_of(options.seeds)
-    print(f"seeds {','.join(map(str, seeds))}", flush=True)
+    seeds, families = asked("ablation", __doc__, arguments)
     with tempfile.TemporaryDirectory() as folder:
-        made(Path(folder), seeds, options.only.split(",") if options.only else None)
+        made(Path(folder), seeds, families)
         told = {name: judged(Path(folder), {name: results.engine}, without)[name] for name, without in VARIANTS.items()}
     print(f"\nall families\n{measures.beside({name: measures.of(each) for name, each in told.items()})}")
     known = {each.family for each in told["all"].episodes}

@@ -28,15 +28,10 @@ _SEEDS = 3
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the engine's measures against the targets, and beside others'."""
-    parser = argparse.ArgumentParser(prog="python -m bench.attribution.compared", description=__doc__)
-    parser.add_argument("--seeds", help="numbers, with commas between them; else three of today's date")
-    parser.add_argument("--only", help="families, with commas between them; else all")
-    options = parser.parse_args(arguments)
-    seeds = seeds_of(options.seeds)
-    print(f"seeds {','.join(map(str, seeds))}", flush=True)
+    seeds, families = asked("compared", __doc__, arguments)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        made(out, seeds, options.only.split(",") if options.only else None)
+        made(out, seeds, families)
         others = {name: rivals.method(rule) for name, rule in rivals.RULES.items()}
         told = judged(out, {"engine": results.engine, **others})
         told |= judged(out, {"engine, no signals": results.engine}, SIGNALS)
@@ -45,6 +40,17 @@ def main(arguments: list[str] | None = None) -> int:
         f"\n{measures.by_family(told['engine'])}\n\n{measures.against(reached['engine'])}\n\n{measures.beside(reached)}"
     )
     return int(not measures.released(reached["engine"]))
+
+
+def asked(program: str, about: str | None, arguments: list[str] | None) -> tuple[list[int], list[str] | None]:
+    """The seeds, which are printed, and the families (None: all) that a command line of a program here asks for."""
+    parser = argparse.ArgumentParser(prog=f"python -m bench.attribution.{program}", description=about)
+    parser.add_argument("--seeds", help="numbers, with commas between them; else three of today's date")
+    parser.add_argument("--only", help="families, with commas between them; else all")
+    options = parser.parse_args(arguments)
+    seeds = seeds_of(options.seeds)
+    print(f"seeds {','.join(map(str, seeds))}", flush=True)
+    return seeds, options.only.split(",") if options.only else None
 
 
 def seeds_of(given: str | None) -> list[int]:

@@ -2,12 +2,21 @@
 
 import dataclasses
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
 
 from nasacct.cli.answer import Column, Form, form, show
-from nasacct.cli.options import ConfigFile, Csv, Json, Root, Until, configured, long_ago, moment
+from nasacct.cli.options import (
+    Ago,
+    ConfigFile,
+    Csv,
+    Json,
+    OnlyNode,
+    OnlyPool,
+    Root,
+    Until,
+    configured,
+    long_ago,
+    moment,
+)
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE
 from nasacct.store.root import existing
 from nasacct.times import render
@@ -22,12 +31,10 @@ STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG)
 
 
 def blame(
-    since: Annotated[
-        str, typer.Option("--since", "--from", metavar="TIME", help="From this moment on, or so long ago: 30d.")
-    ] = "30d",
+    since: Ago = "30d",
     until: Until = None,
-    pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Only this pool.")] = None,
-    node: Annotated[str | None, typer.Option("--node", metavar="NAME", help="Only this node.")] = None,
+    pool: OnlyPool = None,
+    node: OnlyNode = None,
     root: Root = None,
     config: ConfigFile = None,
     as_json: Json = False,

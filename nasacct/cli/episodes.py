@@ -6,8 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasacct.cli.answer import Column, Form, form, show
-from nasacct.cli.options import ConfigFile, Csv, Json, Root, Until, configured, long_ago, moment
+from nasacct.cli.options import (
+    Ago,
+    ConfigFile,
+    Csv,
+    Json,
+    OnlyNode,
+    OnlyPool,
+    Root,
+    Until,
+    configured,
+    long_ago,
+    moment,
+)
 from nasacct.errors import CONFIG, DATA, NO_INPUT, OK, UNAVAILABLE, USAGE, NasacctError
+from nasacct.reports.sureness import HISTORY_S, SURE
 from nasacct.store.root import existing
 from nasacct.units import in_duration, in_percent
 
@@ -24,20 +37,16 @@ EXAMPLES = {
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG)
 
-#: With less history than that, it is said.
-_HISTORY_S = 86_400
 #: What CSV has, and JSON beside what is in a structure.
 _TOLD = "id node pool from to duration_s state change minor truncated present".split()
 _TOLD += "busy median wait_ms queue some full sync_s harm".split()
 
 
 def episodes(
-    since: Annotated[
-        str, typer.Option("--since", "--from", metavar="TIME", help="From this moment on, or so long ago: 30d.")
-    ] = "30d",
+    since: Ago = "30d",
     until: Until = None,
-    pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Only this pool.")] = None,
-    node: Annotated[str | None, typer.Option("--node", metavar="NAME", help="Only this node.")] = None,
+    pool: OnlyPool = None,
+    node: OnlyNode = None,
     every: Annotated[bool, typer.Option("--all", help="Also what was too short to matter, or was withdrawn.")] = False,
     what_if: Annotated[
         list[str] | None,
@@ -170,8 +179,8 @@ def _blamed(said: "Mapping[str, Any]") -> str:
     who = names.get(top["kind"], str(top["name"]).replace(":", " "))
     others = sum(each["culprit"] for each in said["entities"]) - 1
     more = f" and {others} more" if others else ""
-    sure = "" if top["confidence"] >= 0.8 else "probably "
-    short = said.get("history_s", _HISTORY_S) < _HISTORY_S
+    sure = "" if top["confidence"] >= SURE else "probably "
+    short = said.get("history_s", HISTORY_S) < HISTORY_S
     after = f", by {in_duration(said['history_s'])} of history" if short else ""
     return (
         f"{sure}{who}{more}: {in_percent(top['share'])} of the disk time, {in_percent(top['confidence'])} sure{after}"

@@ -37,6 +37,11 @@ Since = Annotated[
         help="From this moment on: 2026-11-23, '2026-11-23 14:05', 14:05, 'tue 14:05', yesterday, -2h, now.",
     ),
 ]
+Ago = Annotated[
+    str, typer.Option("--since", "--from", metavar="TIME", help="From this moment on, or so long ago: 30d.")
+]
+OnlyPool = Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Only this pool.")]
+OnlyNode = Annotated[str | None, typer.Option("--node", metavar="NAME", help="Only this node.")]
 Until = Annotated[
     str | None, typer.Option("--until", "--to", metavar="TIME", help="Up to this moment, written as for --since.")
 ]

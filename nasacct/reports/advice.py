@@ -70,8 +70,7 @@ def _without(case: Case, one: Entity) -> Without:
 def hints(case: Case, told: Told, accused: Sequence[Entity]) -> tuple[Hint, ...]:
     """What can be done about it."""
     found = []
-    for name, row in sorted(told.servers.items()):
-        short = row["full_us"] / row["sampled_us"] if row["sampled_us"] else 0.0
+    for name, short in sorted(told.all_busy.items()):
         if short >= SHORT:
             found.append(Hint(_THREADS.format(name=name, part=in_percent(short))))
     for each in accused:

@@ -58,7 +58,7 @@ def dossier(
         saturated=float(case.full[case.inside].mean()),
         verdict=case.judged.verdict.verdict if _used_hard(case) else "unknown",
         confidence=_confidence(entities),
-        harmful=_harmful(case),
+        harmful=harm(case.scene, case.window, case.guilty, case.answers).harmful,
         entities=entities,
         victims=evidence.suffered(case, told),
         states=evidence.states(case),
@@ -67,7 +67,11 @@ def dossier(
         without=advice.without(case, entities),
         hints=advice.hints(case, told, entities),
         checks=advice.checks(case, entities, warehouse.root),
-        notes=tuple(Noted(of_us(n.since), of_us(n.until), n.text, n.by) for n in case.notes),
+        notes=tuple(
+            Noted(of_us(note.since), of_us(note.until), note.text, note.by)
+            for note in case.notes
+            if note.touches(case.node, case.lo, case.hi, case.pool.name)
+        ),
         caveats=tuple(_caveats(case, told, inside)),
         learned_s=case.learned_s,
         samples=inside,
@@ -81,13 +85,6 @@ def _confidence(entities: Iterable[Entity]) -> float:
     known = [each.confidence for each in entities]
     guilty = [each.confidence for each in entities if each.culprit]
     return max(guilty) if guilty else 1 - max(known, default=0.0)
-
-
-def _harmful(case: Case) -> bool | None:
-    """Whether others than culprits were hurt; None: nobody can say."""
-    culprits = {each.name for each in case.judged.verdict.culprits if each.kind == "member"}
-    guilty = {name for name, who in case.whose.items() if who in culprits}
-    return harm(case.scene, case.window, guilty, case.answers).harmful
 
 
 def _changed(case: Case, entities: Iterable[Entity]) -> Iterable[str]:

@@ -52,6 +52,11 @@ class Told:
     uptime_s: int | None  #: of the machine, at the end
     trouble: tuple[str, ...]
 
+    @property
+    def all_busy(self) -> dict[str, float]:
+        """By server, the part of the time that was sampled in which all of its threads were busy."""
+        return {name: row["full_us"] / row["sampled_us"] for name, row in self.servers.items() if row["sampled_us"]}
+
 
 def asked(case: Case) -> Told:
     """Ask the store."""
@@ -137,8 +142,7 @@ def _mean(rates: Floats, samples: Any) -> Floats:
 
 def suffered(case: Case, told: Told) -> tuple[Victim, ...]:
     """Who got less done, or waited much longer, but for the culprits; the worst first."""
-    culprits = {each.name for each in case.judged.verdict.culprits if each.kind == "member"}
-    guilty = {name for name, who in case.whose.items() if who in culprits}
+    guilty = case.guilty
     fell = set(victims.found(case.scene, case.window, guilty))
     hurt: dict[str, list[str]] = {}
     for name, who in case.whose.items():
@@ -198,7 +202,7 @@ def ruled_out(case: Case, told: Told) -> tuple[RuledOut, ...]:
     if "hardware" not in kinds and len(busy) > 1:
         figure = f"the busiest was busy {in_percent(busy[0])} of the time, the middle one {in_percent(np.median(busy))}"
         found.append(RuledOut("a slow disk", figure))
-    short = {name: row["full_us"] / row["sampled_us"] for name, row in told.servers.items() if row["sampled_us"]}
+    short = told.all_busy
     if short and max(short.values()) < SHORT:
         most = max(sorted(short), key=lambda name: short[name])
         found.append(

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from nasacct.reports.attribution.facts import SCALES, Facts, of_scene
 from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
-from nasacct.reports.grid import STEP_US, Grid
+from nasacct.reports.grid import Grid
 from nasacct.reports.questions import question
-from nasacct.reports.scenes import Rows, syncs
+from nasacct.reports.scenes import Rows, among, pressure, syncs
 from nasacct.store import judged
 from nasacct.store.warehouse import Question
 from nasacct.times import of_us
@@ -42,13 +42,11 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
     if not len(grid) or not machine.num_rows:
         return None
     of_node = pc.is_null(machine.column("device"))
-    of_disks = machine.filter(pc.is_in(machine.column("device"), pa.array(pool.disks, pa.string())))
-    disks = Rows(of_disks, ["device"], grid)
+    disks = Rows(among(machine, "device", pool.disks), ["device"], grid)
     active = disks.growth("ms_io").any(axis=1).reshape(-1)
     if not active.any():
         return None
-    node = Rows(machine.filter(of_node), [], grid)
-    some, full = (np.minimum(node.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
+    some, full = pressure(machine.filter(of_node), grid)
     ios, ms, busy, queue = (disks.growth(name)[active] for name in ("ios", "ms", "ms_io", "ms_weighted"))
     none = np.zeros(ios.shape)
     wait = np.divide(ms, ios, out=np.full(ios.shape, np.nan), where=ios > 0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nasacct.plain import plain
 from nasacct.reports.attribution.how import HOW
 from nasacct.reports.for_member_phrases import PHRASES
-from nasacct.reports.sureness import NAMED, SURE
+from nasacct.reports.sureness import HISTORY_S, NAMED, SURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 #: So many of a member's exports are named.
 _EXPORTS = 10
-_DAY_S = 86_400
 #: Of who is no culprit, though he may be as likely one as not.
 _NOT_NAMED = NAMED - 0.01
 _LOST = ("calls_s_before", "calls_s", "response_us_before", "response_us")
@@ -93,7 +92,7 @@ def of(dossier: Dossier, member: str, zone: tzinfo) -> ForMember:
     if lost is not None:
         told |= {name: getattr(lost, name) for name in _LOST}
     exports = tuple(dict.fromkeys(each.export or each.server for each in mine.servers)) if mine is not None else ()
-    little = dossier.learned_s < _DAY_S
+    little = dossier.learned_s < HISTORY_S
     return ForMember(dossier.begin, dossier.end, zone, exports, little_history=little, **told)
 
 

@@ -1,7 +1,7 @@
 """Scenes of the store: what was counted of a node's disks and servers, as the engine of attribution takes it.
 
-Usage is growth between two readings; in a sample of the grid is the part of it that lies there, by time. Where nobody
-knows which disks make up a pool, all of a node's are taken for one, rotating, and so are all of its servers.
+Usage is growth between two readings; in a sample of the grid is the part of it that lies there, by time. Which disks
+make up a pool says `layout.py`, also where nobody knows.
 """
 
 from __future__ import annotations
@@ -79,15 +79,14 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
     # a disk that was taken out and put in again is one
     of_disks = machine.filter(pc.invert(of_node)).sort_by([("device", "ascending"), ("t0_us", "ascending")])
     if pool is not None:
-        of_disks = _among(of_disks, "device", pool.disks)
+        of_disks = among(of_disks, "device", pool.disks)
     if pool is not None and pool.known:
-        servers = {name: _among(table, "server", pool.servers) for name, table in servers.items()}
+        servers = {name: among(table, "server", pool.servers) for name, table in servers.items()}
     disks = Rows(of_disks, ["device"], grid)
     active: Flags = disks.growth("ms_io").any(axis=1).reshape(-1)
     if not active.any():
         return None
-    node = Rows(machine.filter(of_node), [], grid)
-    some, full = (np.minimum(node.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
+    some, full = pressure(machine.filter(of_node), grid)
     transactional = pool is not None and pool.transactional
     return Scene(
         pool=str(warehouse.node) if pool is None else pool.name,
@@ -104,7 +103,15 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
     )
 
 
-def _among(table: pa.Table, name: str, values: Sequence[str]) -> pa.Table:
+def pressure(node: pa.Table, grid: Grid) -> tuple[Floats, Floats]:
+    """In each sample the shares of the time in which some, or all, tasks stood still for IO, by the node's rows."""
+    rows = Rows(node, [], grid)
+    some, full = (np.minimum(rows.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
+    return some, full
+
+
+def among(table: pa.Table, name: str, values: Sequence[str]) -> pa.Table:
+    """The rows with one of these values."""
     return table.filter(pc.is_in(table.column(name), pa.array(values, pa.string()))) if table.num_rows else table
 
 
@@ -148,7 +155,7 @@ def _local(jobs: pa.Table, scanned: pa.Table | None, pool: Pool | None, grid: Gr
         rows = Rows(jobs, ["job"], grid)
         read, written = (rows.growth(f"{what}_bytes").sum(axis=0) / 1e6 / STEP_S for what in ("read", "written"))
     if scanned is not None and pool is not None:
-        of_pool = _among(scanned, "pool", [pool.name])
+        of_pool = among(scanned, "pool", [pool.name])
         if of_pool.num_rows:
             scans_mb = Rows(of_pool.sort_by("t0_us"), ["pool"], grid).growth("bytes").sum(axis=0) / 1e6 / STEP_S
             read = scans_mb if read is None else read + scans_mb

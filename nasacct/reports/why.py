@@ -75,7 +75,7 @@ class Case:
     known: Inventory
     exports: Exports
     others: tuple[str, ...]  #: other pools of the node that did not keep up either
-    notes: tuple[Note, ...]  #: what admins noted of the window's time
+    notes: tuple[Note, ...]  #: what admins noted of the scene's time
     trouble: tuple[str, ...]  #: what could not be read
 
     @property
@@ -84,6 +84,12 @@ class Case:
         samples = np.zeros(len(self.scene), bool)
         samples[self.window.first : self.window.end] = True
         return samples & self.scene.present
+
+    @property
+    def guilty(self) -> set[str]:
+        """The culprits' servers."""
+        culprits = {each.name for each in self.judged.verdict.culprits if each.kind == "member"}
+        return {name for name, who in self.whose.items() if who in culprits}
 
     @property
     def lo(self) -> int:
@@ -195,7 +201,7 @@ def _case(
         known=known,
         exports=Exports(known),
         others=others,
-        notes=tuple(note for note in noted_then if note.touches(str(warehouse.node), *_span(where, window), pool.name)),
+        notes=tuple(noted_then),
         trouble=trouble,
     )
 
@@ -209,10 +215,6 @@ def _notes(warehouse: Warehouse, pool: Pool, where: Scene) -> tuple[list[Note], 
         return [], (str(of_os(error, "reading the notes")),)
     except NasacctError as error:
         return [], (str(error),)
-
-
-def _span(where: Scene, window: Episode) -> tuple[int, int]:
-    return where.moment(window.first) * 1_000_000, where.moment(window.end) * 1_000_000
 
 
 def _window(where: Scene, lo: int, hi: int) -> Episode:
