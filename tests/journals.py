@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nasacct.store.ledger import Terms
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 
 def unwritten(frames: Iterable[Frame], begun: Instant, terms: Terms, boot_id: str = "boot") -> journal.Journal:

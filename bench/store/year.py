@@ -40,7 +40,10 @@ _NOTES = "built.json"
 _AFTER = 180
 #: What decides how the store turns out.
 _SOURCES = (
-    *(f"nasacct/store/{name}.py" for name in "schema tables ledger journal segment_file compaction sums".split()),
+    *(
+        f"nasacct/store/{name}.py"
+        for name in "schema stream tables ledger journal segment_file compaction sums".split()
+    ),
     *(f"bench/store/{name}.py" for name in "fleet machine collecting keeping year".split()),
 )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nasacct.store.frame import Subject
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 #: Stands for "nothing was handed out yet": differs from every value and from ABSENT.
 _NEVER = -2

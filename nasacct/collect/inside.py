@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nasacct.collect.tallies import Counts, Tally
     from nasacct.collect.tracing import Counting
     from nasacct.store.frame import Instant
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 #: How long last readings wait for a cycle that reads.
 PATIENCE_S = 0.5

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Segment
+    from nasacct.store.stream import Stream
     from nasacct.store.tree import Relation, Tree
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nasacct.store.frame import Subject
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
     Ints = NDArray[np.int64]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nasacct.store.frame import ABSENT, Instant, Subject
 from nasacct.store.readings import CARRY, FINAL, HELD, LOST, NEXT, READ, ZERO, Readings
-from nasacct.store.schema import HEALTH, STREAMS, Stream
+from nasacct.store.schema import HEALTH, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from nasacct.store.frame import Batch
     from nasacct.store.journal import Journal
+    from nasacct.store.stream import Stream
 
 
 #: By how much a time must lie in the future before the clock is taken to have been set back.

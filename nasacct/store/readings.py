@@ -28,7 +28,7 @@ from nasacct.store.tables import TIME, readings_schema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 
 KINDS = ("carry", "zero", "read", "held", "final", "lost", "next")

@@ -21,9 +21,9 @@ from nasacct.store.tree import STEPS
 
 if TYPE_CHECKING:
     from nasacct.store.journal_spans import Spans
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Segment
     from nasacct.store.shelf import Shelf
+    from nasacct.store.stream import Stream
     from nasacct.store.tree import Relation, Tree
 
 log = logging.getLogger(__name__)

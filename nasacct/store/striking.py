@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Footer, Segment
+    from nasacct.store.stream import Stream
     from nasacct.store.strikes import Strike
     from nasacct.store.tree import Relation, Tree
 

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from nasacct.store.tables import TIME, rollup_schema
 
 if TYPE_CHECKING:
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 _SKIP = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
 _WINS = pc.ScalarAggregateOptions(skip_nulls=False)

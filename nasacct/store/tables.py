@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 TIME = pa.timestamp("us", tz="UTC")
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from nasacct.store.schema import STREAMS, Stream
+from nasacct.store.schema import STREAMS
 from nasacct.store.segment_file import check
 from nasacct.store.segments import SegmentError
 from nasacct.store.sync import sync_folder
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from nasacct.store.segments import Kind, Segment
+    from nasacct.store.stream import Stream
 
 log = logging.getLogger(__name__)
 

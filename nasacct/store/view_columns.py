@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from nasacct.store.tables import readings_schema, rollup_schema, usage_schema
 
 if TYPE_CHECKING:
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 
 class Column(NamedTuple):

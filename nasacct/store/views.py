@@ -25,8 +25,8 @@ from nasacct.store.view_columns import cells, kept, readings, rows, summed
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Segment
+    from nasacct.store.stream import Stream
     from nasacct.store.tree import Relation, Tree
     from nasacct.store.view_columns import Column
 

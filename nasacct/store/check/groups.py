@@ -17,8 +17,8 @@ from nasacct.store.segment_file import counts, read
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Footer, Segment
+    from nasacct.store.stream import Stream
 
 #: How many values of one side are held in memory at once.
 VALUES = 2_000_000

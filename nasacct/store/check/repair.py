@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from nasacct.store.check.groups import Group
     from nasacct.store.expiry import Rules
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Segment
+    from nasacct.store.stream import Stream
     from nasacct.store.tree import Relation, Tree
 
 #: What is mended brings more to light; after so many times it does not.

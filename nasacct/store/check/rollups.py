@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Footer, Segment
+    from nasacct.store.stream import Stream
     from nasacct.store.tree import Relation, Tree
 
     Segments = dict[Segment, Footer]

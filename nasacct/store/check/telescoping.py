@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from nasacct.store.schema import Stream
     from nasacct.store.segments import Footer
+    from nasacct.store.stream import Stream
     from nasacct.store.tree import Tree
 
 #: Of one group no more differences than this are told one by one.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from nasacct.store.schema import Stream
+    from nasacct.store.stream import Stream
 
 #: What belongs into a node's tree beside folders of segments.
 _OURS = frozenset(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nasacct.collect.changes import Changes
 from nasacct.store.frame import ABSENT, Subject
-from nasacct.store.schema import Measure, Stream
+from nasacct.store.stream import Measure, Stream
 
 LEFT = Stream("left", "s", (), (Measure("a", "x"), Measure("b", "x")), ())
 RIGHT = Stream("right", "s", (), (Measure("c", "x"),), ())

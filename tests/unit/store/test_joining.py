@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nasacct.store.frame import ABSENT, Subject
 from nasacct.store.ledger import Terms, account, uncut
 from nasacct.store.readings import CARRY, FINAL, LOST, READ, ZERO, Readings
-from nasacct.store.schema import Measure, Stream, UsageMeasure
+from nasacct.store.stream import Measure, Stream, UsageMeasure
 
 SECOND = 1_000_000_000
 TERMS = Terms(interval_ns=10 * SECOND, link_bytes_s=1000)
