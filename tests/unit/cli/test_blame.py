@@ -5,12 +5,9 @@ import io
 import json
 import shutil
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 
-from nasacct.collect.replay import replay
-from nasacct.config.tables import Config
 from nasacct.reports import facts, judging
 from nasacct.reports.blame import blame
 from nasacct.reports.episodes import Ledger
@@ -19,17 +16,15 @@ from nasacct.store.inventory import EVER, Statement
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 
-DEMO = Path(__file__).parents[2] / "fixtures" / "recordings" / "demo" / "recording.jsonl.zst"
 DAY = date(2026, 11, 23)
 BEGIN, END = (int(datetime(2026, 11, day, tzinfo=UTC).timestamp()) for day in (23, 24))
 HOUR = BEGIN + 13 * 3600
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(replayed_demo, tmp_path_factory):
     """Eleven minutes of six real NFS servers on one throttled disk, judged; 101 and 102 are one member's."""
-    where = tmp_path_factory.mktemp("blame") / "store"
-    replay(DEMO, Config(root=where))
+    where = shutil.copytree(replayed_demo, tmp_path_factory.mktemp("blame") / "store")
     assert judging.judge(Ledger(Tree(where, "nas"), Warehouse(where, "nas")), "nas", DAY, END + 1e6)
     said = [Statement("export", s, EVER[0], {"server": s, "member": "7"}, 1) for s in ("101", "102")]
     inventory.tell(where, [*said, Statement("member", "7", EVER[0], {"name": "seven"}, 1)])

@@ -3,25 +3,18 @@
 import json
 import shlex
 import shutil
-from pathlib import Path
 
 import pytest
 
-from nasacct.collect.replay import replay
-from nasacct.config.tables import Config
 from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE
 from nasacct.store import inventory
 from nasacct.store.inventory import EVER, Statement
 
-DEMO = Path(__file__).parents[2] / "fixtures" / "recordings" / "demo" / "recording.jsonl.zst"
-
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(replayed_demo):
     """Eleven minutes of six real NFS servers on one throttled disk."""
-    where = tmp_path_factory.mktemp("why") / "store"
-    replay(DEMO, Config(root=where))
-    return where
+    return replayed_demo
 
 
 @pytest.mark.parametrize(

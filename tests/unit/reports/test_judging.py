@@ -1,10 +1,10 @@
 """Judging days: recomputed is what was kept, to the byte; whom it accuses on a real recording; when it waits."""
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasacct.cli import chores
-from nasacct.collect.replay import replay
 from nasacct.config.tables import Config
 from nasacct.reports import judging, models, sureness
 from nasacct.reports.attribution.thresholds import Thresholds
@@ -24,7 +23,6 @@ from nasacct.store.segments import SegmentError
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 
-DEMO = Path(__file__).parents[2] / "fixtures" / "recordings" / "demo" / "recording.jsonl.zst"
 DAY = date(2026, 11, 23)
 LATER = datetime(2026, 11, 27, tzinfo=UTC).timestamp()
 #: By these the three who saturated the disk, half a minute one after the other, are three episodes.
@@ -32,11 +30,9 @@ APART = Thresholds(leave=2, merge_s=0)
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(replayed_demo, tmp_path_factory):
     """Eleven minutes of six real NFS servers on one throttled disk, which had booted just before."""
-    where = tmp_path_factory.mktemp("demo") / "store"
-    replay(DEMO, Config(root=where))
-    return where
+    return shutil.copytree(replayed_demo, tmp_path_factory.mktemp("demo") / "store")
 
 
 @pytest.fixture

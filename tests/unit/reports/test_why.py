@@ -3,14 +3,11 @@
 import re
 import shutil
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import series
 
-from nasacct.collect.replay import replay
-from nasacct.config.tables import Config
 from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE, NasacctError
 from nasacct.reports import dossier_text, dossiers, judging, minutes, why
 from nasacct.reports.episodes import Ledger
@@ -19,7 +16,6 @@ from nasacct.store.inventory import EVER, Statement
 from nasacct.store.tree import Tree
 from nasacct.store.warehouse import Warehouse
 
-DEMO = Path(__file__).parents[2] / "fixtures" / "recordings" / "demo" / "recording.jsonl.zst"
 BEGAN = datetime(2026, 11, 23, 13, 23, 3, tzinfo=UTC)
 PRAGUE = ZoneInfo("Europe/Prague")
 #: From when to when each saturated the disk, in seconds of the recording (GROUND_TRUTH.md), and how.
@@ -31,11 +27,9 @@ TRUTH = {
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(replayed_demo):
     """Eleven minutes of six real NFS servers on one throttled disk."""
-    where = tmp_path_factory.mktemp("why") / "store"
-    replay(DEMO, Config(root=where))
-    return where
+    return replayed_demo
 
 
 def told(store, begin_s, end_s, **more):

@@ -2,7 +2,6 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +9,6 @@ import series
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasacct.collect.replay import replay
-from nasacct.config.tables import Config
 from nasacct.reports.attribution import engine, episodes, how
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.saturation import saturated
@@ -22,7 +19,6 @@ from nasacct.reports.scenes import scene
 from nasacct.store.warehouse import Warehouse
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
-DEMO = Path(__file__).parents[3] / "fixtures" / "recordings" / "demo" / "recording.jsonl.zst"
 
 
 def us(seconds):
@@ -162,11 +158,9 @@ def test_a_node_without_disks_has_no_scene(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(replayed_demo):
     """Eleven minutes of six real NFS servers on one throttled disk."""
-    where = tmp_path_factory.mktemp("demo") / "store"
-    replay(DEMO, Config(root=where))
-    warehouse = Warehouse(where).by_node()[0]
+    warehouse = Warehouse(replayed_demo).by_node()[0]
     lo, hi = (int(at.timestamp() * 1_000_000) for at in warehouse.extent(("disks", "nfsd")))
     return scene(warehouse, lo, hi)
 
