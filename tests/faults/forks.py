@@ -4,6 +4,11 @@ import os
 import sys
 import traceback
 
+from nasacct.__main__ import WithoutPandas
+
+# as commands do: pyarrow would load it anew in every process that is forked
+sys.meta_path.insert(0, WithoutPandas())
+
 
 def forked(work):
     """Do the work; its status, which is 0 when it did not fail, or None when it was killed."""
