@@ -175,7 +175,7 @@ def _syncs(grid: _Grid, path: Path, pool: str) -> Floats:
     return longest
 
 
-def _local(grid: _Grid, path: Path, pool: str) -> dict[str, Floats]:
+def _local(grid: _Grid, path: Path, pool: str) -> dict[str, Any]:
     """What the node itself moves, by the scene's name of it."""
     if not path.exists():
         return {}

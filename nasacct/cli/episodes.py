@@ -38,7 +38,7 @@ EXAMPLES = {
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG)
 
 #: What CSV has, and JSON beside what is in a structure.
-_TOLD = "id node pool from to duration_s state change minor truncated present".split()
+_TOLD = "id node pool component from to duration_s state change minor truncated present".split()
 _TOLD += "busy median wait_ms queue some full sync_s harm".split()
 
 
@@ -59,8 +59,9 @@ def episodes(
 ) -> None:
     """Say when the disks did not keep up, and who caused it.
 
-    From what `nasacct keep` keeps of each day; what it has not judged yet is found in usage and called provisional. An
-    episode's name is its pool and when it began in UTC. BUSY is of the busiest disk. HARM is whether members waited: an
+    From what `nasacct keep` keeps of each day; what it has not judged yet is found in usage and called provisional.
+    An episode's name is its pool and when it began in UTC. Special, dedup and log disks of a pool are judged apart;
+    where some did not keep up, DISKS says which. BUSY is of the busiest disk. HARM is whether members waited: an
     episode may be busy and harmless.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
@@ -103,6 +104,7 @@ def _show(rows: list[dict[str, Any]], shape: Form, known: "list[Ledger]", zone: 
         Column("at", "FROM"),
         Column("duration_s", "LENGTH", in_duration),
         *([Column("node", "NODE")] if len(known) > 1 else []),
+        *([Column("component", "DISKS")] if any(row["component"] != "data" for row in rows) else []),
         Column("busy", "BUSY", in_percent),
         Column("hurt", "HARM"),
         Column("who", "WHO", absent=""),

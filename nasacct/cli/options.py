@@ -40,7 +40,9 @@ Since = Annotated[
 Ago = Annotated[
     str, typer.Option("--since", "--from", metavar="TIME", help="From this moment on, or so long ago: 30d.")
 ]
-OnlyPool = Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Only this pool.")]
+OnlyPool = Annotated[
+    str | None, typer.Option("--pool", metavar="NAME", help="Only this pool, or only its log: tank/log.")
+]
 OnlyNode = Annotated[str | None, typer.Option("--node", metavar="NAME", help="Only this node.")]
 Until = Annotated[
     str | None, typer.Option("--until", "--to", metavar="TIME", help="Up to this moment, written as for --since.")

@@ -55,7 +55,8 @@ def why(
     since: Since = None,
     until: Until = None,
     pool: Annotated[
-        str | None, typer.Option("--pool", metavar="NAME", help="Of this pool. [default: the worst one]")
+        str | None,
+        typer.Option("--pool", metavar="NAME", help="Of this pool, or of its log: tank/log. [default: the worst one]"),
     ] = None,
     node: Annotated[str | None, typer.Option("--node", metavar="NAME", help="Of this node's disks.")] = None,
     root: Root = None,

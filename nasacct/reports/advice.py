@@ -78,7 +78,7 @@ def hints(case: Case, told: Told, accused: Sequence[Entity]) -> tuple[Hint, ...]
             found.append(Hint(f"a word with {each.entity.replace(':', ' ')}: {_wish(each.how)}"))
             found += _held(each, told)
         elif each.culprit and each.entity == "local":
-            pause = f"zpool scrub -p {shlex.quote(case.pool.name)}" if told.scanned else None
+            pause = f"zpool scrub -p {shlex.quote(case.pool.whole)}" if told.scanned else None
             found.append(
                 Hint("move the machine's own work to another time" + (", or pause the scrub" if pause else ""), pause)
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nasacct.reports.components import meant
 from nasacct.reports.owners import ByMember
 from nasacct.reports.using import HOUR_S
 from nasacct.reports.whose import called
@@ -55,9 +56,9 @@ def blame(root: Path, lo: int, hi: int, node: str | None = None, pool: str | Non
     for tree in trees(root):
         if node not in {None, tree.node}:
             continue
-        for file in judged.listed(tree, pool):
+        for file in judged.listed(tree):
             day = judged.start_of(file.day)
-            if file.kind != "used" or day >= hi or day + 24 * HOUR_S <= lo:
+            if file.kind != "used" or not meant([file.pool], pool) or day >= hi or day + 24 * HOUR_S <= lo:
                 continue
             try:
                 table, _ = judged.read_table(file)

@@ -125,6 +125,8 @@ class Dossier:
     end: datetime
     episode: str | None  #: the episode it is, None: a window that somebody named
     saturated: float  #: share of the samples in which the disks did not keep up
+    component: str  #: which of the pool's disks this is about: data, special, dedup, log
+    components: tuple[str, ...]  #: those that the pool has
     verdict: str  #: members, local, hardware, mixed, diffuse, unknown
     confidence: float
     harmful: bool | None  #: whether others than culprits were hurt; None: nobody can say

@@ -83,7 +83,7 @@ def _head(told: Dossier, zone: ZoneInfo) -> str:
     return (
         f"{episode}{told.node}, pool {told.pool}\n"
         f"{render(told.begin, zone)} to {render(told.end, zone)} ({length})\n"
-        f"Its disks {kept_up}.{hurt}"
+        f"Its {told.component + ' ' if len(told.components) > 1 else ''}disks {kept_up}.{hurt}"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nasacct.reports import accused, advice, evidence, usage, why
 from nasacct.reports.attribution.harm import harm
+from nasacct.reports.components import called, parted
 from nasacct.reports.dossier import Dossier, Noted
 from nasacct.reports.sureness import HISTORY_S
 from nasacct.times import of_us
@@ -51,7 +52,9 @@ def dossier(
     inside = int(case.inside.sum())
     return Dossier(
         node=case.node,
-        pool=case.pool.name,
+        pool=case.pool.whole,
+        component=case.pool.component,
+        components=case.pool.components,
         begin=of_us(case.lo),
         end=of_us(case.hi),
         episode=episode,
@@ -70,7 +73,7 @@ def dossier(
         notes=tuple(
             Noted(of_us(note.since), of_us(note.until), note.text, note.by)
             for note in case.notes
-            if note.touches(case.node, case.lo, case.hi, case.pool.name)
+            if note.touches(case.node, case.lo, case.hi, case.pool.whole)
         ),
         caveats=tuple(_caveats(case, told, inside)),
         learned_s=case.learned_s,
@@ -120,7 +123,14 @@ def _used_hard(case: Case) -> bool:
     """Whether the disks were so busy that somebody may have waited for them; else nobody can be at fault."""
     worst = np.nan_to_num(case.scene.disks.busy[:, case.inside]).max(axis=0)
     waited = case.scene.rotational and worst.mean() >= _HARD
-    return bool(case.full[case.inside].any() or waited or case.scene.some[case.inside].mean() >= _HARD)
+    # tasks that stood still for other disks of the pool did not wait for these
+    stood = case.scene.some[case.inside].mean() >= _HARD and not _beside(case)
+    return bool(case.full[case.inside].any() or waited or stood)
+
+
+def _beside(case: Case) -> bool:
+    """Whether other disks of the pool did not keep up."""
+    return any(parted(each)[0] == case.pool.whole for each in case.others)
 
 
 def _caveats(case: Case, told: evidence.Told, inside: int) -> Iterable[str]:
@@ -149,4 +159,6 @@ def _caveats(case: Case, told: evidence.Told, inside: int) -> Iterable[str]:
     if case.model.costs.chronic:
         yield "the disks hardly ever kept up, so nothing is normal, and blame is simply share"
     for other in case.others:
-        yield f"pool {other} did not keep up either; ask for it with --pool {other}"
+        asked = "/".join(parted(other)) if parted(other)[0] == pool.whole else other
+        either = " either" if case.full[case.inside].any() else ""
+        yield f"{called(other)} did not keep up{either}; ask for them with --pool {asked}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nasacct.errors import NO_INPUT, UNAVAILABLE, NasacctError
+from nasacct.reports import components
 from nasacct.reports.attribution.facts import SCALES
 from nasacct.reports.episodes import Ledger, compared, duration_s
 from nasacct.store import judged
@@ -42,11 +43,11 @@ def listed(
     Without `every`, those that matter: neither minor nor withdrawn. NasacctError when nothing is known of the pool.
     """
     names = {name for each in known for name in each.pools()}
-    if pool is not None and pool not in names:
+    if pool is not None and not components.meant(names, pool):
         raise NasacctError(f"there is no pool {pool}; there are: {', '.join(sorted(names)) or 'none'}", NO_INPUT)
     rows: list[dict[str, Any]] = []
     for each in known:
-        for name in each.pools() if pool is None else [pool]:
+        for name in components.meant(each.pools(), pool):
             now = [one for day in _days(span) for one in each.of(name, day)]
             if others is not None:
                 then = [one for day in _days(span) for one in each.by(name, day, others)]
@@ -63,8 +64,8 @@ def _withdrawn(ledger: Ledger, pool: str | None) -> Iterable[dict[str, Any]]:
     blank = dict.fromkeys((*SCALES, "present", "verdict", "harm")) | {"minor": True, "truncated": False, "causes": []}
     for name, told in judged.provisional(ledger.tree).items():
         for each in told["episodes"]:
-            if each["state"] == "withdrawn" and pool in (None, name):
-                yield blank | each | {"pool": name, "node": ledger.tree.node, "duration_s": duration_s(each)}
+            if each["state"] == "withdrawn" and components.meant([name], pool):
+                yield blank | each | components.told(name) | {"node": ledger.tree.node, "duration_s": duration_s(each)}
 
 
 def _matters(row: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasacct.errors import NO_INPUT, NasacctError
+from nasacct.reports import components
 from nasacct.reports import facts as facts_of
 from nasacct.reports.attribution import episodes
 from nasacct.reports.attribution.episodes import Episode
@@ -119,12 +120,15 @@ def _cut(seen: Facts, episode: Episode) -> Iterable[Episode]:
 
 
 def record(pool: str, seen: Facts, episode: Episode, limits: Thresholds) -> dict[str, Any]:
-    """What facts tell of an episode: means over its samples, shares of the time and milliseconds; None: not known."""
+    """What facts tell of an episode: means over its samples, shares of the time and milliseconds; None: not known.
+
+    `pool` is the name under which its disks are judged (`components.py`).
+    """
     inside = slice(episode.first, episode.end)
     there = seen.present[inside]
     told: dict[str, Any] = {
         "id": name_of(pool, seen.moment(episode.first)),
-        "pool": pool,
+        **components.told(pool),
         "from": seen.moment(episode.first),
         "to": seen.moment(episode.end),
         "truncated": episode.truncated,
@@ -226,7 +230,7 @@ class Ledger:
             return None
         lo, hi = (1_000_000 * seen.moment(at) for at in (0, len(seen)))
         try:
-            told = notes(self.tree.root, self.tree.node, lo, hi, pool)
+            told = notes(self.tree.root, self.tree.node, lo, hi, components.parted(pool)[0])
         except (NasacctError, OSError) as error:
             self.trouble.append(f"{error}; what was noted is not left out of what is normal")
             return seen
@@ -260,7 +264,10 @@ class Ledger:
         """The episodes of a day, as judged; where it was not judged yet from facts, and `state` is provisional."""
         told = self.kept(pool, day)
         if told is not None:
-            found: list[dict[str, Any]] = [each | {"state": "confirmed"} for each in told["episodes"]]
+            # what was judged before pools had components tells of none
+            found: list[dict[str, Any]] = [
+                components.told(pool) | each | {"state": "confirmed"} for each in told["episodes"]
+            ]
             return found
         return [each | {"state": "provisional"} for each in self.by(pool, day, self.limits)]
 

@@ -80,7 +80,7 @@ def asked(case: Case) -> Told:
         clients=of,
         addresses=addresses,
         jobs=_jobs(local.to_pylist(), lo, hi) if case.scene.local_written_mb is not None else None,
-        scanned=_scanned(scans.to_pylist(), case.pool.name, lo, hi) if scans.num_rows else None,
+        scanned=_scanned(scans.to_pylist(), case.pool.whole, lo, hi) if scans.num_rows else None,
         uptime_s=next((row["uptime_s"] for row in node.to_pylist()), None),
         trouble=trouble,
     )
@@ -212,7 +212,14 @@ def ruled_out(case: Case, told: Told) -> tuple[RuledOut, ...]:
     if linked:
         bits = sum(row["link_bytes"] for row in linked) * 8e6 / _length(case)
         found.append(RuledOut("the network", f"all servers' links together carried {in_bits_per_s(bits)}"))
-    return (*found, *_movers(case, told))
+    return (*found, *_beside(case), *_movers(case, told))
+
+
+def _beside(case: Case) -> Iterable[RuledOut]:
+    """The rotating data disks of a pool of which others did not keep up."""
+    if case.scene.beside is not None and case.full[case.inside].any():
+        busy = float(case.scene.beside[case.inside].mean())
+        yield RuledOut("the data disks", f"the busiest was busy {in_percent(busy)} of the time")
 
 
 def _movers(case: Case, told: Told) -> Iterable[RuledOut]:

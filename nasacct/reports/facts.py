@@ -8,16 +8,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nasacct.reports.attribution.facts import SCALES, Facts, of_scene
-from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
+from nasacct.reports.attribution.facts import BESIDE, SCALES, Facts, of_scene
+from nasacct.reports.attribution.scene import CLASSES, DATA, STEP_S, Disks, Members, Scene
+from nasacct.reports.components import parted
 from nasacct.reports.grid import Grid
 from nasacct.reports.questions import question
-from nasacct.reports.scenes import Rows, among, pressure, syncs
+from nasacct.reports.scenes import Rows, among, busiest, pressure, syncs
 from nasacct.store import judged
 from nasacct.store.warehouse import Question
 from nasacct.times import of_us
 
 if TYPE_CHECKING:
+    from nasacct.reports.attribution.scene import Floats
     from nasacct.reports.layout import Pool
     from nasacct.store.judged import Judged
     from nasacct.store.warehouse import Warehouse
@@ -62,6 +64,8 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
         some=some,
         full=full,
         sync_s=syncs(committed, grid, pool),
+        component=pool.component,
+        beside=busiest(machine, pool.beside, grid),
     )
     return of_scene(scene)
 
@@ -69,8 +73,10 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
 def table(facts: Facts) -> pa.Table:
     """Facts as they are kept: a row a sample, whole numbers of small units, NULL where there is none."""
     columns: dict[str, Any] = {"present": pa.array(facts.present)}
-    for name, scale in SCALES.items():
+    for name, scale in {**SCALES, "beside": BESIDE}.items():
         numbers = getattr(facts, name)
+        if numbers is None:
+            continue
         known = np.isfinite(numbers)
         whole = np.rint(np.where(known, numbers, 0) * scale).clip(0, 2**31 - 1).astype(np.int32)
         columns[name] = pa.array(whole, mask=~known)
@@ -82,12 +88,23 @@ def said(facts: Facts) -> dict[str, Any]:
     return {"start": facts.start, "step_s": STEP_S, "rotational": facts.rotational}
 
 
+def devices(name: str, pool: Pool | None) -> dict[str, Any]:
+    """Which disks facts under a name are of, and which are beside these, for the lookout; None: all there are."""
+    if pool is None or not pool.ids:
+        return {"disks": None if parted(name)[1] == DATA else []}
+    return {"disks": list(pool.disks)} | ({"beside": list(pool.beside)} if pool.beside else {})
+
+
 def kept(file: Judged) -> Facts:
     """Facts of a file. SegmentError when it is damaged, NasacctError when it is newer, OSError."""
     rows, told = judged.read_table(file)
-    numbers = []
-    for name, scale in SCALES.items():
-        column: Any = rows.column(name)
-        numbers.append(column.cast(pa.float64()).to_numpy(zero_copy_only=False) / scale)
+
+    def column(name: str, scale: int) -> Floats:
+        counts: Any = rows.column(name)
+        numbers: Floats = counts.cast(pa.float64()).to_numpy(zero_copy_only=False) / scale
+        return numbers
+
+    numbers = (column(name, scale) for name, scale in SCALES.items())
+    beside = column("beside", BESIDE) if "beside" in rows.column_names else None
     present: Any = rows.column("present").to_numpy(zero_copy_only=False)
-    return Facts(int(told["start"]), bool(told["rotational"]), present, *numbers)
+    return Facts(int(told["start"]), bool(told["rotational"]), present, *numbers, beside=beside)

@@ -99,9 +99,10 @@ def _asked(root: Path, row: dict[str, Any], limits: Thresholds, ring: Path | Non
     from nasacct.reports.dossiers import dossier  # noqa: PLC0415  what was judged needs no DuckDB
     from nasacct.store.warehouse import Warehouse  # noqa: PLC0415
 
-    begin, end = (datetime.fromtimestamp(row[name], UTC) for name in ("from", "to"))
+    begin, end = (datetime.fromtimestamp(row[at], UTC) for at in ("from", "to"))
+    name = f"{row['pool']}/{row['component']}"
     try:
-        told = dossier(Warehouse(root, row["node"], ring=ring), begin, end, row["pool"], row["id"], limits)
+        told = dossier(Warehouse(root, row["node"], ring=ring), begin, end, name, row["id"], limits)
     except NasacctError as error:
         if error.status != UNAVAILABLE:
             raise

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasacct.reports import components, models, using
 from nasacct.reports import episodes as kept
 from nasacct.reports import facts as facts_of
-from nasacct.reports import models, using
 from nasacct.reports.attribution import causes, engine
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.facts import SCALES, Facts
 from nasacct.reports.attribution.harm import BEFORE_S, Harm, harm
 from nasacct.reports.attribution.reach import reached
-from nasacct.reports.attribution.scene import STEP_S
+from nasacct.reports.attribution.scene import DATA, STEP_S
 from nasacct.reports.facts import DAY_S
 from nasacct.reports.grid import Grid
 from nasacct.reports.questions import question
@@ -80,7 +80,7 @@ def judge(ledger: Ledger, pool: str, day: date, now: float) -> bool:
     if ledger.file(pool, "facts", day) is None:
         facts = ledger.facts(pool, day) or _nothing(day)
         there = ledger.layout(day).get(pool)
-        told = facts_of.said(facts) | {"disks": list(there.disks) if there is not None and there.ids else None}
+        told = facts_of.said(facts) | facts_of.devices(pool, there)
         judged.write_table(ledger.tree, pool, "facts", day, facts_of.table(facts), told)
         ledger.look()
     usual = partial(ledger.usual_facts, pool)
@@ -233,8 +233,12 @@ def _first(ledger: Ledger, pool: str, day: date) -> int:
 def _exhausted(ledger: Ledger, pool: str, day: date) -> Iterator[dict[str, Any]]:
     """When all threads of a server of the pool were busy on a day, and the disks were not."""
     facts, there = ledger.facts(pool, day), ledger.layout(day).get(pool)
-    if ledger.warehouse is None or facts is None or there is None:
+    if ledger.warehouse is None or facts is None or there is None or there.component != DATA:
         return
+    busy = facts.busy
+    for name in components.meant(ledger.layout(day), pool):
+        beside = ledger.facts(name, day)
+        busy = busy if beside is None else np.fmax(busy, beside.busy)
     lo, hi = start_of(day) * 1_000_000, (start_of(day) + DAY_S) * 1_000_000
     found = ledger.warehouse.query(
         question("exhausted"), {"lo": lo, "hi": hi}, views=["inflight"], since=of_us(lo), until=of_us(hi)
@@ -245,7 +249,7 @@ def _exhausted(ledger: Ledger, pool: str, day: date) -> Iterator[dict[str, Any]]
     full, sampled = rows.growth("full_us"), rows.growth("sampled_us")
     share = np.divide(full, sampled, out=np.full(full.shape, np.nan), where=sampled > 0)
     names = [str(key[0]) for key in rows.keys]
-    for spell in causes.exhausted(names, share, facts.busy, facts.present, ledger.limits):
+    for spell in causes.exhausted(names, share, busy, facts.present, ledger.limits):
         if not there.known or spell.name in there.servers:
             at = {"from": facts.moment(spell.first), "to": facts.moment(spell.end)}
             yield {"kind": "threads", "name": spell.name, **at, "what": f"all threads of server {spell.name} were busy"}

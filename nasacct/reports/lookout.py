@@ -8,7 +8,7 @@ withdrawn, as is at once what did not last. Of what was withdrawn the last weeks
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from nasacct.reports.attribution import episodes
 from nasacct.reports.attribution.facts import SCALES, Facts, rounded
 from nasacct.reports.attribution.saturation import Levels, saturated
 from nasacct.reports.attribution.scene import STEP_S
+from nasacct.reports.components import called
 from nasacct.reports.grid import STEP_US, Grid, Placed
 from nasacct.store import journal, judged
 from nasacct.store.journal_ring import mirrored
@@ -59,7 +60,7 @@ class Lookout:
         self._seen: tuple[Path, int] | None = None
         self._known = {pool: list(told.get("episodes", ())) for pool, told in judged.provisional(tree).items()}
         self._files: frozenset[str] = frozenset()
-        self._pools: dict[str, tuple[frozenset[str] | None, bool, Levels]] = {}
+        self._pools: dict[str, _Pool] = {}
         self._restless = False
 
     @property
@@ -83,13 +84,12 @@ class Lookout:
         grid = Grid((now - _BACK_S) * 1_000_000, now * 1_000_000)
         disks, node = map(self._usage, ("disks", "node"))
         self._restless = False
-        pools = self._pools or {self._tree.node: (None, True, Levels(np.inf, np.inf))}
-        for pool, (devices, rotational, normal) in pools.items():
-            facts = newest(disks, node, grid, devices, rotational=rotational)
+        for name, pool in (self._pools or {self._tree.node: _Pool()}).items():
+            facts = newest(disks, node, grid, pool)
             if facts is not None:
-                flags = saturated(facts, self._limits, normal)
-                self._restless |= bool(flags[-self._limits.of :].any()) and not self._goes_on(pool)
-                self._take(pool, facts, episodes.begun(flags, facts.present, self._limits))
+                flags = saturated(facts, self._limits, pool.normal)
+                self._restless |= bool(flags[-self._limits.of :].any()) and not self._goes_on(name)
+                self._take(name, facts, episodes.begun(flags, facts.present, self._limits))
 
     def _goes_on(self, pool: str) -> bool:
         """Whether an episode was told and has not ended."""
@@ -111,8 +111,8 @@ class Lookout:
             known.append({"id": self._name(pool, begin), "from": begin, "to": None, "state": "goes on"})
             busy = float(np.nanmean(facts.busy[found.first : found.end]))
             log.warning(
-                "the disks of pool %s do not keep up since %s: %.0f %% busy, episode %s (provisional)",
-                *(pool, _at(begin), 100 * busy, known[-1]["id"]),
+                "%s do not keep up since %s: %.0f %% busy, episode %s (provisional)",
+                *(called(pool), _at(begin), 100 * busy, known[-1]["id"]),
             )
             self._put(pool)
         elif found is None and open_ is not None:
@@ -120,15 +120,21 @@ class Lookout:
 
     def _end(self, pool: str, told: dict[str, Any], facts: Facts) -> None:
         """What went on has ended: it lasted, or is withdrawn."""
-        flags = saturated(facts, self._limits, self._pools.get(pool, (None, True, Levels(np.inf, np.inf)))[2])
+        flags = saturated(facts, self._limits, self._pools.get(pool, _Pool()).normal)
         last = np.flatnonzero(flags)
         told["to"] = max(facts.moment(int(last[-1]) + 1) if len(last) else facts.start, told["from"])
         length = told["to"] - told["from"]
         lasted = length >= self._limits.least_s
         told["state"] = "ended" if lasted else "withdrawn"
         log.info(
-            "the disks of pool %s keep up again since %s; episode %s took %s%s",
-            *(pool, _at(told["to"]), told["id"], in_duration(length), "" if lasted else " and is withdrawn: too short"),
+            "%s keep up again since %s; episode %s took %s%s",
+            *(
+                called(pool),
+                _at(told["to"]),
+                told["id"],
+                in_duration(length),
+                "" if lasted else " and is withdrawn: too short",
+            ),
         )
         self._put(pool)
 
@@ -146,8 +152,9 @@ class Lookout:
                 try:
                     told = judged.said(file)
                     disks = told.get("disks")
-                    self._pools[file.pool] = (
+                    self._pools[file.pool] = _Pool(
                         None if disks is None else frozenset(disks),
+                        frozenset(told.get("beside", ())),
                         bool(told["rotational"]),
                         self._normal(files, file),
                     )
@@ -197,23 +204,25 @@ class Lookout:
         judged.put_provisional(self._tree, pool, {"episodes": told} if told else None)
 
 
-def newest(
-    disks: pa.Table, node: pa.Table, grid: Grid, devices: frozenset[str] | None, *, rotational: bool
-) -> Facts | None:
-    """The facts of usage of `disks` and `node` on a grid, of these devices; None when none of them did anything."""
+class _Pool(NamedTuple):
+    """A pool, or a component of it, as the newest day that was judged tells."""
+
+    disks: frozenset[str] | None = None  #: None: all there are
+    beside: frozenset[str] = frozenset()  #: see `Scene.beside`
+    rotational: bool = True
+    normal: Levels = Levels(np.inf, np.inf)
+
+
+def newest(disks: pa.Table, node: pa.Table, grid: Grid, pool: _Pool) -> Facts | None:
+    """The facts of usage of `disks` and `node` on a grid, of a pool's; None when none of them did anything."""
     if not len(grid) or not disks.num_rows:
         return None
     disks = disks.sort_by([("device", "ascending"), ("t0", "ascending")])
-    if devices is not None:
-        disks = disks.filter(pc.is_in(disks.column("device"), pa.array(sorted(devices), pa.string())))
-    names = disks.column("device").unique().to_pylist()
-    if not names:
+    rows = _of(disks, grid, pool.disks)
+    if rows is None:
         return None
-    rows = _placed(
-        disks, grid, np.array([names.index(each) for each in disks.column("device").to_pylist()]), len(names)
-    )
     ios, ms = rows("reads") + rows("writes"), rows("ms_reading") + rows("ms_writing")
-    busy = np.minimum(rows("ms_io") / 1e3 / STEP_S, 1.0)
+    busy = _busy(rows)
     active = busy.any(axis=1)
     if not active.any():
         return None
@@ -231,7 +240,10 @@ def newest(
         "sync_s": np.zeros(len(grid)),
     }
     present: Flags = rows.covered()[active].any(axis=0).reshape(-1)
-    return rounded(Facts(grid.start_us // 1_000_000, rotational, present, *(found[name] for name in SCALES)))
+    others = _of(disks, grid, pool.beside)
+    beside = None if others is None else _busy(others).max(axis=0)
+    numbers = (found[name] for name in SCALES)
+    return rounded(Facts(grid.start_us // 1_000_000, pool.rotational, present, *numbers, beside=beside))
 
 
 class _Rows:
@@ -247,6 +259,22 @@ class _Rows:
     def covered(self) -> Flags:
         """The samples of each subject that are known."""
         return self._placed.covered()
+
+
+def _of(disks: pa.Table, grid: Grid, devices: frozenset[str] | None) -> _Rows | None:
+    """The rows of these devices; None where there are none."""
+    if devices is not None:
+        disks = disks.filter(pc.is_in(disks.column("device"), pa.array(sorted(devices), pa.string())))
+    names = disks.column("device").unique().to_pylist()
+    if not names:
+        return None
+    places = np.array([names.index(each) for each in disks.column("device").to_pylist()])
+    return _placed(disks, grid, places, len(names))
+
+
+def _busy(rows: _Rows) -> Floats:
+    busy: Floats = np.minimum(rows("ms_io") / 1e3 / STEP_S, 1.0)
+    return busy
 
 
 def _placed(table: pa.Table, grid: Grid, subjects: Integers, count: int) -> _Rows:

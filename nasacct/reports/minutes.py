@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nasacct.errors import NO_INPUT, UNAVAILABLE, USAGE, NasacctError
+from nasacct.reports import components, facts, layout
 from nasacct.reports import episodes as kept
-from nasacct.reports import facts, layout
 from nasacct.reports.attribution import episodes
 from nasacct.reports.attribution.saturation import saturated
 from nasacct.reports.attribution.thresholds import Thresholds
@@ -54,7 +54,9 @@ def around(
     limits = limits or Thresholds()
     near: list[tuple[float, datetime, datetime]] = []
     for each in layout.layout(warehouse, lo, hi) if lo < hi else ():
-        seen = facts.of_time(warehouse, each, lo // 1_000_000, hi // 1_000_000) if pool in {None, each.name} else None
+        seen = None
+        if components.meant([each.name], pool):
+            seen = facts.of_time(warehouse, each, lo // 1_000_000, hi // 1_000_000)
         if seen is None:
             continue
         for one in episodes.found(saturated(seen, limits), seen.present, limits):
@@ -65,7 +67,7 @@ def around(
 
 
 def episode(warehouse: Warehouse, called: str, limits: Thresholds) -> tuple[datetime, datetime, str]:
-    """From when to when an episode was, and of which pool, by its id; NasacctError where there is none."""
+    """From when to when an episode was, and of which disks (POOL/COMPONENT), by its id; NasacctError if none is."""
     day = datetime.strptime(called.rpartition("-")[0][-8:], "%Y%m%d").replace(tzinfo=UTC).date()
     for tree in warehouse.trees():
         ledger = kept.Ledger(tree, warehouse, limits)
@@ -73,5 +75,5 @@ def episode(warehouse: Warehouse, called: str, limits: Thresholds) -> tuple[date
             for one in ledger.of(pool, day):
                 if one["id"] == called:
                     begin, end = (datetime.fromtimestamp(one[name], UTC) for name in ("from", "to"))
-                    return begin, end, pool
+                    return begin, end, "/".join(components.parted(pool))
     raise kept.unknown(called)

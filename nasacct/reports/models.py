@@ -23,6 +23,7 @@ from nasacct.reports.attribution.joined import joined, single
 from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.requests import KINDS
 from nasacct.reports.attribution.scene import STEP_S
+from nasacct.reports.components import parted
 from nasacct.reports.facts import DAY_S
 from nasacct.reports.noted import noted
 from nasacct.reports.scenes import scene
@@ -155,7 +156,7 @@ def _noted(ledger: Ledger, parts: Sequence[Scene], begins: Sequence[int], count:
     for part, begin in zip(parts, begins, strict=True):
         lo, hi = part.start * 1_000_000, part.moment(len(part)) * 1_000_000
         try:
-            told = notes(ledger.tree.root, ledger.tree.node, lo, hi, part.pool)
+            told = notes(ledger.tree.root, ledger.tree.node, lo, hi, parted(part.pool)[0])
         except (NasacctError, OSError) as error:
             ledger.trouble.append(f"{error}; what was noted is not left out of what is normal")
             return marked

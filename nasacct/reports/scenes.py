@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nasacct.reports.attribution.calls import by_bytes
-from nasacct.reports.attribution.scene import CLASSES, STEP_S, Disks, Members, Scene
+from nasacct.reports.attribution.scene import CLASSES, DATA, STEP_S, Disks, Members, Scene
 from nasacct.reports.grid import STEP_US, Grid, Placed
 from nasacct.reports.layout import scans
 from nasacct.reports.questions import question
@@ -99,6 +99,8 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
         some=some,
         full=full,
         sync_s=syncs(found, grid, pool),
+        component=DATA if pool is None else pool.component,
+        beside=None if pool is None else busiest(machine, pool.beside, grid),
         **_local(local, None if pool is None else scans(warehouse, lo, hi), pool, grid),
     )
 
@@ -108,6 +110,16 @@ def pressure(node: pa.Table, grid: Grid) -> tuple[Floats, Floats]:
     rows = Rows(node, [], grid)
     some, full = (np.minimum(rows.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
     return some, full
+
+
+def busiest(machine: pa.Table, devices: Sequence[str], grid: Grid) -> Floats | None:
+    """See `Scene.beside`: of these devices, by rows of disks; None where there is none."""
+    rows = among(machine, "device", devices).sort_by([("device", "ascending"), ("t0_us", "ascending")])
+    if not devices or not rows.num_rows:
+        return None
+    busy = Rows(rows, ["device"], grid).growth("ms_io") / 1e3 / STEP_S
+    most: Floats = np.minimum(busy.max(axis=0), 1.0)
+    return most
 
 
 def among(table: pa.Table, name: str, values: Sequence[str]) -> pa.Table:
@@ -155,7 +167,7 @@ def _local(jobs: pa.Table, scanned: pa.Table | None, pool: Pool | None, grid: Gr
         rows = Rows(jobs, ["job"], grid)
         read, written = (rows.growth(f"{what}_bytes").sum(axis=0) / 1e6 / STEP_S for what in ("read", "written"))
     if scanned is not None and pool is not None:
-        of_pool = among(scanned, "pool", [pool.name])
+        of_pool = among(scanned, "pool", [pool.whole])
         if of_pool.num_rows:
             scans_mb = Rows(of_pool.sort_by("t0_us"), ["pool"], grid).growth("bytes").sum(axis=0) / 1e6 / STEP_S
             read = scans_mb if read is None else read + scans_mb

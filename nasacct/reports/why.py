@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasacct.errors import NO_INPUT, UNAVAILABLE, NasacctError, of_os
-from nasacct.reports import layout, models
+from nasacct.reports import components, facts, layout, models
 from nasacct.reports.attribution import engine, episodes, fit
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.harm import usual
 from nasacct.reports.attribution.reach import reached
 from nasacct.reports.attribution.saturation import saturated
-from nasacct.reports.attribution.scene import STEP_S
+from nasacct.reports.attribution.scene import DATA, STEP_S
 from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.exports import Exports
 from nasacct.reports.minutes import extent
@@ -32,6 +32,8 @@ from nasacct.store.segments import SegmentError
 from nasacct.times import us
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.engine import Judged, Model
     from nasacct.reports.attribution.harm import Usual
@@ -74,7 +76,7 @@ class Case:
     whose: dict[str, str]  #: by server: member:ID, or server:NAME where nobody knows the member
     known: Inventory
     exports: Exports
-    others: tuple[str, ...]  #: other pools of the node that did not keep up either
+    others: tuple[str, ...]  #: other pools, or components, of the node that did not keep up either
     notes: tuple[Note, ...]  #: what admins noted of the scene's time
     trouble: tuple[str, ...]  #: what could not be read
 
@@ -118,14 +120,15 @@ def judged(
             UNAVAILABLE,
         )
     pools = layout.layout(warehouse, us(begin), us(end))
-    learnt = {each.name: _learnt(warehouse, each, end) for each in pools if pool in {None, each.name}}
+    asked = components.meant([each.name for each in pools], pool)
+    learnt = {each.name: _learnt(warehouse, each, end) for each in pools if each.name in asked}
     whole = all(each is not None for each in learnt.values())
     before, after = (2 * _FITTED, _FITTED) if whole else (BEFORE, AFTER)
     lo, hi = us(max(begin - before, known_from)), us(min(end + after, known_to))
-    if pool is not None and pool not in {each.name for each in pools}:
+    if pool is not None and not asked:
         names = ", ".join(each.name for each in pools) or "none"
         raise NasacctError(f"{warehouse.node} has no pool {pool}; it has: {names}", NO_INPUT)
-    scenes = [(each, scene(warehouse, lo, hi, each)) for each in pools if pool in {None, each.name}]
+    scenes = [(each, scene(warehouse, lo, hi, each)) for each in pools if each.name in asked]
     seen = [(each, one, _window(one, us(begin), us(end))) for each, one in scenes if one is not None]
     if not seen:
         raise NasacctError(f"no disk of {warehouse.node} was busy then, so nobody saturated one", UNAVAILABLE)
@@ -133,6 +136,7 @@ def judged(
     bad = [_badness(where, window, limits) for _, where, window in seen]
     worst = max(range(len(seen)), key=lambda at: bad[at])
     others = tuple(one.name for at, (one, _, _) in enumerate(seen) if at != worst and bad[at][0] > 0)
+    others += _beside(warehouse, [each for each in pools if each.name not in asked], *seen[worst], limits)
     return _case(warehouse, *seen[worst], others, limits, learnt[seen[worst][0].name])
 
 
@@ -210,11 +214,24 @@ def _notes(warehouse: Warehouse, pool: Pool, where: Scene) -> tuple[list[Note], 
     """What was noted of the scene's time; a file that cannot be read is told, and keeps nobody from an answer."""
     lo, hi = where.start * 1_000_000, where.moment(len(where)) * 1_000_000
     try:
-        return notes.notes(warehouse.root, str(warehouse.node), lo, hi, pool.name), ()
+        return notes.notes(warehouse.root, str(warehouse.node), lo, hi, pool.whole), ()
     except OSError as error:
         return [], (str(of_os(error, "reading the notes")),)
     except NasacctError as error:
         return [], (str(error),)
+
+
+def _beside(
+    warehouse: Warehouse, pools: Iterable[Pool], pool: Pool, where: Scene, window: Episode, limits: Thresholds
+) -> tuple[str, ...]:
+    """Of these, other disks of the same pool that did not keep up in the window."""
+    found = []
+    for each in pools:
+        if each.whole == pool.whole:
+            seen = facts.of_time(warehouse, each, where.start, where.moment(len(where)))
+            if seen is not None and saturated(seen, limits)[window.first : window.end].any():
+                found.append(each.name)
+    return tuple(found)
 
 
 def _window(where: Scene, lo: int, hi: int) -> Episode:
@@ -225,9 +242,8 @@ def _window(where: Scene, lo: int, hi: int) -> Episode:
     return Episode(first, min(max(end, first + 1), len(where)))
 
 
-def _badness(where: Scene, window: Episode, limits: Thresholds) -> tuple[float, float]:
-    """How much of the window the disks did not keep up, and how busy they were."""
+def _badness(where: Scene, window: Episode, limits: Thresholds) -> tuple[float, bool, float]:
+    """How much of the window the disks did not keep up, whether they hold data, and how busy they were."""
     inside = slice(window.first, window.end)
-    return float(saturated(where, limits)[inside].mean()), float(
-        np.nan_to_num(where.disks.busy[:, inside]).max(axis=0).mean()
-    )
+    busy = float(np.nan_to_num(where.disks.busy[:, inside]).max(axis=0).mean())
+    return float(saturated(where, limits)[inside].mean()), where.component == DATA, busy

@@ -7,7 +7,7 @@ that are kept is what was judged at first: `rounded` comes before every judgemen
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,8 @@ SCALES = {
     "full": 10_000,
     "sync_s": 1_000,
 }
+#: The same of what only some classes of disks have.
+BESIDE = 10_000  # share of the time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,7 @@ class Facts:
     some: Floats
     full: Floats
     sync_s: Floats
+    beside: Floats | None = field(default=None, kw_only=True)  #: see `Scene.beside`
 
     def __len__(self) -> int:
         return len(self.present)
@@ -67,7 +70,8 @@ class Facts:
             return np.pad(numbers[chosen], (before, after), constant_values=np.nan)[: max(0, last - first)]
 
         present = np.pad(self.present[chosen], (before, after))[: max(0, last - first)]
-        return Facts(begin, self.rotational, present, *(cut(getattr(self, name)) for name in SCALES))
+        beside = None if self.beside is None else cut(self.beside)
+        return Facts(begin, self.rotational, present, *(cut(getattr(self, name)) for name in SCALES), beside=beside)
 
 
 def of_scene(scene: Scene) -> Facts:
@@ -92,16 +96,20 @@ def of_scene(scene: Scene) -> Facts:
             scene.some,
             scene.full,
             scene.sync_s,
+            beside=scene.beside,
         )
     )
 
 
 def rounded(facts: Facts) -> Facts:
     """The same as they are when they were kept; what is not present is not told."""
-    values = (
-        np.where(facts.present, np.rint(getattr(facts, name) * scale) / scale, np.nan) for name, scale in SCALES.items()
-    )
-    return Facts(facts.start, facts.rotational, facts.present, *values)
+
+    def whole(numbers: Floats, scale: int) -> Floats:
+        return np.where(facts.present, np.rint(numbers * scale) / scale, np.nan)
+
+    values = (whole(getattr(facts, name), scale) for name, scale in SCALES.items())
+    beside = None if facts.beside is None else whole(facts.beside, BESIDE)
+    return Facts(facts.start, facts.rotational, facts.present, *values, beside=beside)
 
 
 def joined(parts: Sequence[Facts]) -> Facts:
@@ -109,7 +117,9 @@ def joined(parts: Sequence[Facts]) -> Facts:
     first = parts[0]
     arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ("present", *SCALES))
     present, *numbers = arrays
-    return Facts(first.start, first.rotational, present, *numbers)
+    beside = [np.full(len(part), np.nan) if part.beside is None else part.beside for part in parts]
+    known = any(part.beside is not None for part in parts)
+    return Facts(first.start, first.rotational, present, *numbers, beside=np.concatenate(beside) if known else None)
 
 
 def _worst(rates: Floats) -> Floats:

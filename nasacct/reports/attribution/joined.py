@@ -60,6 +60,7 @@ def joined(parts: Sequence[Scene]) -> tuple[Scene, list[int]]:
         sync_s=course("sync_s", 0.0),
         local_mb=known("local_mb"),
         local_written_mb=known("local_written_mb"),
+        beside=known("beside"),
     )
     return whole, begins
 

@@ -5,6 +5,8 @@ file systems that use the page cache. And a call that waits for a disk is inside
 one that does not is there for some microseconds; so the time of a server's threads bounds how many of its calls waited.
 How long a disk makes IOs wait is counted, too: where it is full, the same call is inside for ten times as long, and has
 not cost ten times as much.
+
+Of the disks of a log it is known without counters: what is synced is written to them, and nothing else is.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasacct.reports.attribution.scene import CLASSES
+from nasacct.reports.attribution.scene import CLASSES, LOG
 
 if TYPE_CHECKING:
     from nasacct.reports.attribution.scene import Floats, Members, Scene
@@ -28,11 +30,16 @@ _QUICK = 0.3
 _PAGE_MB = 4096 / 1e6
 _READS = [CLASSES.index(each) for each in ("reads", "read_mb")]
 _CALLS = [CLASSES.index(each) for each in ("reads", "lookups")]
+_WRITTEN = [CLASSES.index(each) for each in ("writes", "write_mb")]
+_SYNCED = [CLASSES.index(each) for each in ("commits", "changes", "removes")]
+_COMMITS = CLASSES.index("commits")
 _READ_MB, _LOOKUPS = CLASSES.index("read_mb"), CLASSES.index("lookups")
 
 
 def reached(scene: Scene) -> Scene:
     """The scene without those reads of which is known that memory answered them."""
+    if scene.component == LOG:
+        return _synced(scene)
     members = scene.members
     if members.thread_s is None and members.physical_mb is None:
         return scene
@@ -48,6 +55,14 @@ def reached(scene: Scene) -> Scene:
         for each in {*calls, *(_READS if members.physical_mb is None else ())}:
             activity[:, each] *= waited
     return replace(scene, members=replace(members, activity=activity))
+
+
+def _synced(scene: Scene) -> Scene:
+    """What a log takes: what is written, and commits; nfsd has each change of metadata committed before it answers."""
+    activity = np.zeros_like(scene.members.activity)
+    activity[:, _WRITTEN] = scene.members.activity[:, _WRITTEN]
+    activity[:, _COMMITS] = scene.members.activity[:, _SYNCED].sum(axis=1)
+    return replace(scene, members=replace(scene.members, activity=activity))
 
 
 def _local(scene: Scene, physical_mb: Floats, local_mb: Floats) -> Floats:

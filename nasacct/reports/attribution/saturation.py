@@ -2,7 +2,8 @@
 
 A rotating disk serves one IO at a time, so the share of time it is busy says how full it is; one that serves dozens at
 a time is always busy (iostat(1) warns of it), so there it is waits and queues against their own normal, and that tasks
-stood still for it.
+stood still for it. One that is idle for a part of the time keeps up all the same, whatever it is held against. And that
+tasks stood still is counted of the whole machine: beside rotating disks of the same pool that are full it says nothing.
 """
 
 from __future__ import annotations
@@ -48,16 +49,21 @@ def saturated(seen: Scene | Facts, limits: Thresholds | None = None, normal: Lev
 
 
 def _rotating(facts: Facts, limits: Thresholds) -> Flags:
-    busy = facts.busy
-    stalled = (facts.full >= limits.full) | (facts.sync_s > limits.sync_s)
-    whole = (facts.median >= limits.busy_others) | (busy >= limits.behind * facts.median)
-    return ((busy >= limits.busy) & whole) | ((busy >= limits.busy_stalled) & stalled)
+    whole = (facts.median >= limits.busy_others) | (facts.busy >= limits.behind * facts.median)
+    return ((facts.busy >= limits.busy) & whole) | ((facts.busy >= limits.busy_stalled) & _stalled(facts, limits))
 
 
 def _parallel(facts: Facts, limits: Thresholds, normal: Levels) -> Flags:
     slow = facts.wait_ms >= limits.wait_ratio * normal.wait_ms
     long = facts.queue >= limits.queue_ratio * normal.queue
-    return (slow | long) & (facts.some >= limits.some)
+    found: Flags = (slow | long) & (facts.some >= limits.some) & (facts.busy >= limits.busy_stalled)
+    if facts.beside is None:
+        return found
+    return found & ~((facts.beside >= limits.busy) | ((facts.beside >= limits.busy_stalled) & _stalled(facts, limits)))
+
+
+def _stalled(facts: Facts, limits: Thresholds) -> Flags:
+    return (facts.full >= limits.full) | (facts.sync_s > limits.sync_s)
 
 
 def _level(rates: Floats, quantile: float) -> float:

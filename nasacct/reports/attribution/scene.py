@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 STEP_S = 10
 
+#: Classes of a pool's disks (roles of the stream `layout`): those that hold its data, and what is synced to them later.
+DATA, LOG = "data", "log"
+
 #: What a member can ask for: calls a second, and MB (10^6 bytes) a second of `read_mb` and `write_mb`.
 #: `lookups` are all that read metadata, `changes` all that write it but `removes`.
 CLASSES = ("reads", "read_mb", "writes", "write_mb", "commits", "lookups", "changes", "removes")
@@ -65,6 +68,9 @@ class Scene:
     sync_s: Floats
     local_mb: Floats | None = None  #: MB a second that scrubs and local processes read; None: nobody counts it
     local_written_mb: Floats | None = None  #: MB a second that local processes wrote; None likewise
+    component: str = DATA  #: which of the pool's disks these are
+    #: share of the time that the busiest data disk was busy, of disks that do not rotate beside data disks that do
+    beside: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.present)

@@ -74,7 +74,8 @@ def test_without_a_busy_disk_there_is_no_pool(tmp_path):
 
 def test_pools_have_the_disks_and_servers_that_were_told(tmp_path):
     """A disk of which it is not known makes none that rotates doubtful; the machine's own disk is nobody's."""
-    own, tank = of(tmp_path, BUSY + TANK + PLACED)
+    own, tank, log = of(tmp_path, BUSY + TANK + PLACED)
+    assert (log.name, log.whole, log.component) == ("tank/log", "tank", "log")
     assert tank == Pool(
         name="tank",
         kind="zfs",
@@ -95,11 +96,37 @@ def test_pools_have_the_disks_and_servers_that_were_told(tmp_path):
     )  # fmt: skip
 
 
+def test_what_disks_do_in_a_pool_is_judged_by_itself(tmp_path):
+    """Each class with its own disks and kind, in the pool's words for all else; caches and spares are none.
+
+    A disk of several roles is of the first. Whose data are never synced does not wait for the log.
+    """
+    more = "".join(
+        f"layout pool=7 name=tank system=zfs role={role} device={device} {measure}+0x3\n"
+        for role, device, kind in (
+            ("special", "sde", 1), ("dedup", "sdf", 0), ("dedup", "sda", 1), ("log", "sdf", 0), ("cache", "sdg", 0),
+            ("spare", "sdh", 1),
+        )
+        for measure in ("slices 1", f"rotational {kind}")
+    )  # fmt: skip
+    found = {pool.name: pool for pool in of(tmp_path, BUSY + TANK + PLACED + more)}
+    assert set(found) == {"sdc", "tank", "tank/special", "tank/dedup", "tank/log"}
+    whole = found["tank"]
+    special, dedup, log = (found[f"tank/{each}"] for each in ("special", "dedup", "log"))
+    assert (special.disks, special.rotational, special.beside, special.servers) == (("sde",), True, (), ("101", "102"))
+    assert (dedup.disks, dedup.rotational, dedup.beside) == (("sdf",), False, ("sda", "sdb"))
+    assert (log.disks, log.rotational, log.beside, log.servers) == (("sdd",), False, ("sda", "sdb"), ("102",))
+    assert {pool.components for pool in found.values() if pool.whole == "tank"} == {("data", "special", "dedup", "log")}
+    for part in (special, dedup, log):
+        assert (part.guid, part.ids, part.transactional, part.txg_timeout_s) == (whole.guid, whole.ids, True, 15)
+
+
 def test_a_server_of_which_nobody_told_may_use_any_pool(tmp_path):
     """And a disk of no pool, too: who is left out could not be found guilty, and others would be."""
     text = BUSY + TANK + PLACED.replace("places server=102 pool=7", "places server=102 pool=9")
     found = {pool.name: pool for pool in of(tmp_path / "one", text)}
-    assert {name: pool.servers for name, pool in found.items()} == {"tank": ("101", "102"), "sdc": ("102",)}
+    servers = {name: pool.servers for name, pool in found.items()}
+    assert servers == {"tank": ("101", "102"), "tank/log": ("102",), "sdc": ("102",)}
     assert {(pool.known, pool.unplaced) for pool in found.values()} == {(True, ("102",))}
     text += "disks disk=d5 device=sdx ms_io 0+7x3\n"
     rest = next(pool for pool in of(tmp_path / "two", text) if pool.name == "nas1")
@@ -116,7 +143,7 @@ layout pool=8 name=fast system=zfs role=log device=sdd slices 1+0x3
 """
     placed = PLACED.replace("server=102 pool=7", f"server=102 pool={name}")
     found = {pool.name: pool for pool in of(tmp_path, BUSY + TANK + more + placed)}
-    assert set(found) == {"tank", "sdc", "fast"}
+    assert set(found) == {"tank", "tank/log", "sdc", "fast", "fast/log"}
     assert (found["tank"].ids, found["tank"].servers) == (("7", name), ("101", "102"))
     assert found["tank"].disks == ("sda", "sdb")
 

@@ -67,3 +67,18 @@ def test_a_thread_that_waits_for_a_millisecond_has_one_call_that_waited_at_most(
     found = reached(scene(thread_s=0.01)).members.activity
     assert (found[:, READS] + found[:, CLASSES.index("lookups")]).max() <= 10 + 1e-9
     assert reached(scene(thread_s=5.0)).members.activity == pytest.approx(scene().members.activity)
+
+
+def test_a_log_takes_what_is_synced_and_nothing_else():
+    """Nfsd has changes of metadata committed; whatever the kernel says of reads."""
+    some = replace(scene(physical_mb=0.3, thread_s=0.02), component="log")
+    some.members.activity[0, CLASSES.index("changes")] = 7
+    some.members.activity[0, CLASSES.index("removes")] = 3
+    found, was = reached(some).members.activity, some.members.activity
+    commits = CLASSES.index("commits")
+    assert found[0, commits] == pytest.approx(was[0, commits] + 10)
+    for name in ("writes", "write_mb"):
+        assert (found[:, CLASSES.index(name)] == was[:, CLASSES.index(name)]).all()
+        assert found[:, CLASSES.index(name)].any()
+    for name in ("reads", "read_mb", "lookups", "changes", "removes"):
+        assert not found[:, CLASSES.index(name)].any()

@@ -37,12 +37,30 @@ def test_one_disk_that_is_a_little_busier_than_the_others_is_chance():
 
 
 def test_parallel_disks_are_full_when_waits_grow_and_tasks_stand_still():
-    """That they are always busy says nothing."""
+    """That they are always busy says nothing; that they are idle for a part of the time says that they are not full."""
     scene = replace(Pool().scene(), rotational=False)
     assert not one(scene, busy=1.0, some=0.9)
-    assert one(scene, wait_ms=20, some=0.9)
-    assert not one(scene, wait_ms=20, some=0.1)
-    assert one(scene, queue=100, some=0.9)
+    assert one(scene, busy=1.0, wait_ms=20, some=0.9)
+    assert not one(scene, busy=1.0, wait_ms=20, some=0.1)
+    assert one(scene, busy=1.0, queue=100, some=0.9)
+    assert not one(scene, busy=0.5, wait_ms=20, queue=100, some=0.9)
+
+
+def test_parallel_disks_that_stand_still_are_not_full():
+    """Although no queue at all is as long as the usual one of none."""
+    scene = replace(Pool().scene(), rotational=False)
+    nothing = np.zeros_like(scene.disks.busy)
+    idle = replace(scene.disks, busy=nothing, queue=nothing, wait_ms=nothing * np.nan)
+    assert not saturated(replace(scene, disks=idle, some=np.ones(len(scene)))).any()
+
+
+def test_tasks_stand_still_for_the_rotating_disks_beside_that_are_full():
+    """By the same figures as those are judged by."""
+    scene = replace(Pool().scene(), rotational=False)
+    full = {"busy": 1.0, "wait_ms": 20, "some": 0.9}
+    for beside, told in ((0.5, True), (0.9, True), (0.97, False)):
+        assert one(replace(scene, beside=np.full(len(scene), beside)), **full, full=0.1) == told
+    assert not one(replace(scene, beside=np.full(len(scene), 0.9)), **full, full=0.5)
 
 
 def test_a_sample_that_is_not_present_is_not_saturated():
