@@ -16,6 +16,8 @@ from nasacct.collect import (
     samplable,
     semantics,
     space_finding,
+    speeds_finding,
+    strain_finding,
     surroundings,
     tracing_findings,
 )
@@ -63,6 +65,7 @@ def examine(config: Config, machine: Machine) -> Iterator[Finding]:
     nfsd = Nfsd(lambda _subject: next(numbers))
     yield _nfsd(nfsd, machine, listing)
     yield _links(machine, listing)
+    yield speeds_finding.look(config, machine, listing)
     yield _clients(config, machine, listing)
     yield exports_finding.look(config, machine, listing)
     yield from tracing_findings.look(config.sources.enabled)
@@ -72,6 +75,7 @@ def examine(config: Config, machine: Machine) -> Iterator[Finding]:
     yield local_finding.look(config, machine, listing)
     yield from layout_findings.look(config, machine, listing)
     yield _disks(machine)
+    yield strain_finding.look(config, machine)
     yield from _files(machine)
     yield from _counters(nfsd.semantics, machine)
     yield from surroundings.look(config.tz, len(listing.servers))

@@ -47,7 +47,7 @@ class Links:
     """Reads all links in one dump and hands out the rows that changed.
 
     `admit` gives a new subject its sid. `uplinks` are the interfaces to record without a server; without any, those
-    with hardware behind them (/sys/class/net/<name>/device).
+    with hardware behind them (/sys/class/net/<name>/device) and bonds, which count what their members do once more.
     """
 
     name = "links"
@@ -95,6 +95,11 @@ class Links:
         with self._lock:
             if server.link:
                 self._owners.setdefault(server.link, server)
+
+    def uplinks(self) -> dict[str, str]:
+        """The interfaces of which the host's own view is recorded, and their epochs."""
+        with self._lock:
+            return {link.name: epoch for epoch, link in self._links.items() if link.read and not link.turned}
 
     def final(self, machine: Machine, event: LinkEnded) -> Batch | None:
         """The last reading of a link that ended, flagged final; None for one that nobody asked about."""
@@ -152,9 +157,12 @@ class Links:
 
     def _meet(self, machine: Machine, name: str, epoch: str) -> _Link:
         """Admit an interface that was not there before, under its server's name or nobody's."""
-        link = self._links[epoch] = _Link(name, epoch, physical=_physical(machine, name))
+        link = self._links[epoch] = _Link(name, epoch, physical=_has(machine, hardware(name)))
         if not self._give(link):
-            link.read = name in self._uplinks if self._uplinks else link.physical
+            if self._uplinks:
+                link.read = name in self._uplinks
+            else:
+                link.read = link.physical or _has(machine, bond(name))
             self._admit_as(link, None)
         return link
 
@@ -204,10 +212,15 @@ def hardware(name: str) -> str:
     return f"sys/class/net/{name}/device/uevent"
 
 
-def _physical(machine: Machine, name: str) -> bool:
-    """Whether there is hardware behind the interface, by the machine's own word: a recording's uplinks are its own."""
+def bond(name: str) -> str:
+    """The file that a bond has."""
+    return f"sys/class/net/{name}/bonding/mode"
+
+
+def _has(machine: Machine, path: str) -> bool:
+    """Whether there is such a file, by the machine's own word: a recording's uplinks are its own."""
     try:
-        machine.file(hardware(name))
+        machine.file(path)
     except OSError:
         return False
     return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasacct import __version__
 from nasacct.collect import logs, namespaces, recording
-from nasacct.collect.links import hardware
+from nasacct.collect.links import bond, hardware
 from nasacct.collect.live import Live
 from nasacct.collect.loop import Loop
 from nasacct.collect.observer import Observer
@@ -84,7 +84,9 @@ class Recorder(Observer):
             "complete": listing.complete_at(self.machine.now()),
             "servers": {s.name: {**server_out(s), "cookie": self._cookie(s)} for s in listing.servers},
             "links": dict(zip(links.names, links.epochs, strict=True)),
-            "physical": [path for name in links.names if self._file(path := hardware(name)) is not None],
+            "physical": [
+                path for name in links.names for path in (hardware(name), bond(name)) if self._file(path) is not None
+            ],
             "disks": [
                 {
                     "device": d.device,

@@ -25,6 +25,7 @@ from nasacct.collect.procs import Procs
 from nasacct.collect.scans import Scans
 from nasacct.collect.source import Closable
 from nasacct.collect.space import Space
+from nasacct.collect.speeds import Speeds
 from nasacct.collect.threads import Threads
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def build(admit: Callable[[Subject], int], config: Config, *, live: bool = True)
         all_sources += [Clients(admit, ids), Exports(admit, ids, config.export_stats.interval_s)]
         all_sources += [InFlight(admit, ids, config.inflight, share)]
     if live:
+        all_sources.append(Speeds(admit, links.uplinks))
         all_sources += [*(Inside(admit, kind) for kind in (BY_PROCEDURE, BY_TIME)), Threads(admit)]
         all_sources.append(Space(admit, config.space.interval_s, config.space.datasets))
         all_sources += [Datasets(admit, config.datasets.interval_s, share), Pools(admit, config.pools.interval_s)]

@@ -27,10 +27,10 @@ NODE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}"
 
 Source = Literal[
     "nfsd", "procs", "links", "clients", "disks", "node", "export_stats", "inside", "latency", "threads", "inflight",
-    "space", "datasets", "pools", "local", "layout", "places", "scans",
+    "space", "datasets", "pools", "local", "layout", "places", "scans", "speeds",
 ]  # fmt: skip
 #: Those that are read unless others are named.
-_READ: tuple[Source, ...] = ("nfsd", "procs", "links", "clients", "disks", "node")
+_READ: tuple[Source, ...] = ("nfsd", "procs", "links", "speeds", "clients", "disks", "node")
 
 
 def _said(path: Any) -> Any:
@@ -119,7 +119,9 @@ class Links(Table):
     """Which interfaces are recorded beside the servers' own."""
 
     uplinks: tuple[str, ...] = Field(
-        default=(), description='a list of interface names, such as ["eth0"]; empty: the physical ones', strict=False
+        default=(),
+        description='a list of interface names, such as ["eth0"]; empty: the physical ones and bonds',
+        strict=False,
     )
 
 

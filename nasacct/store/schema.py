@@ -86,6 +86,10 @@ LINKS = Stream(
     ),
 )
 
+#: What one of the host's own links can carry each way, as its driver says (NULL: unknown), and whether it is up.
+_SPEEDS = (Measure("mbit_s", "Mbit/s", "gauge"), Measure("up", "flag", "gauge"))
+SPEEDS = Stream("speeds", "speeds", ("link",), _SPEEDS, _as_read(_SPEEDS))
+
 #: What the kernel calls a procedure: NFSv3's (and v2's of the same name), NFSv4's only one, and all else together.
 PROCEDURES = (*PROC3, "compound", "other")
 _INSIDE_CALLS = _counters("calls", [f"{n}_calls" for n in PROCEDURES])
@@ -308,4 +312,4 @@ _OF_NFSD = (EXPORTS, INSIDE, LATENCY, THREADS, INFLIGHT)
 _OF_ZFS = (SPACE, DATASETS, POOLS)
 _OF_POOLS = (LAYOUT, PLACES, SCANS)
 _OF_DISKS = (DISKS, *_OF_ZFS, *_OF_POOLS)
-STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, CLIENTS, *_OF_NFSD, *_OF_DISKS, LOCAL, NODE, HEALTH)}
+STREAMS = {s.name: s for s in (NFSD, OPS, PROCS, LINKS, SPEEDS, CLIENTS, *_OF_NFSD, *_OF_DISKS, LOCAL, NODE, HEALTH)}

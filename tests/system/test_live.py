@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import resource
 import socket
@@ -19,8 +20,9 @@ from nasacct.collect.daemon import Collector
 from nasacct.collect.events import LinkBorn, LinkEnded, ServerEnded, ServersChanged
 from nasacct.collect.links import Links
 from nasacct.collect.live import Live
-from nasacct.collect.machine import RECENT_NS, Server
+from nasacct.collect.machine import RECENT_NS, Listing, Server
 from nasacct.collect.namespaces import Namespaces
+from nasacct.collect.speeds import Speeds, asked
 from nasacct.collect.watch import Watch
 from nasacct.config import Config
 from nasacct.config.tables import StaticServer
@@ -510,3 +512,20 @@ def test_clocks_and_identity_are_the_machines(live):
     assert abs(at.boot_ns - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) < 1e9
     assert np.all([e.startswith(live.boot_id) for e in live.links().epochs])
     assert live.kernel == os.uname().release
+
+
+def test_what_a_named_link_can_carry_is_what_the_kernel_says_of_it(live, world):
+    """Of servers' own nothing is asked, for a veth says the same whatever it carries."""
+    mine, other = world.spaces(2)
+    nobody, subjects = Listing(()), itertools.count(1)
+    links = Links(lambda _: next(subjects), [mine.link])
+    speeds = Speeds(lambda _: next(subjects), links.uplinks)
+    links.read(live, nobody)
+    batch = speeds.read(live, nobody)
+    assert [subject.keys["link"] for subject in batch.listed] == [mine.link]
+    said = int(Path(f"/sys/class/net/{mine.link}/speed").read_text())
+    assert batch.rows["speeds"].values.tolist() == [[said, 1]]
+    assert other.link in live.links().names
+    world.take_away(mine)
+    eventually(mine.gone)
+    assert asked(live, mine.link) == (None, None)

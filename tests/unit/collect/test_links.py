@@ -29,7 +29,7 @@ class Host:
     def __init__(self):
         self.ns = 1_000 * SECOND
         self.world = {}
-        self.hardware = {"eth0"}
+        self.hardware, self.bonds = {"eth0"}, set()
         self.complete = True
 
     def now(self):
@@ -42,7 +42,7 @@ class Host:
 
     def file(self, path):
         name = path.split("/")[3]
-        if name not in self.hardware:
+        if name not in (self.bonds if path.endswith("/bonding/mode") else self.hardware):
             raise FileNotFoundError(path)
         return b"DRIVER=x\n"
 
@@ -127,7 +127,7 @@ def test_an_uplink_is_the_hosts_own_view_and_nobodys(run):
 
 
 def test_configured_uplinks_are_taken_instead_of_the_hardware(run):
-    """A bond for example, whose members would count everything twice."""
+    """A bond for example, whose members count everything once more."""
     source = Links(run.sampler.admit, ["bond0"])
     run.host.world |= {2: ("eth0", HOST), 3: ("bond0", HOST)}
     batch = source.read(run.host, NOBODY)
@@ -135,11 +135,20 @@ def test_configured_uplinks_are_taken_instead_of_the_hardware(run):
     assert batch.rows["links"].sids.tolist() == [sid]
 
 
+def test_a_bond_is_an_uplink_beside_its_members(run):
+    """Either may be full alone; of what is recorded so the epochs are told, of nobody's and servers' links none."""
+    run.host.bonds = {"bond0"}
+    run.host.world |= {1: ("lo", HOST), 2: ("eth0", HOST), 3: ("bond0", HOST), 7: ("nfs-1", HOST)}
+    assert run.cycle(server("1")).keys() == {(None, "eth0"), (None, "bond0"), ("1", "nfs-1")}
+    assert run.source.uplinks() == {"eth0": "boot/if2", "bond0": "boot/if3"}
+
+
 def test_the_hosts_own_server_is_not_turned_round(run):
     """A configured server in the host's own namespace has no other end."""
     run.host.world |= {2: ("eth0", HOST), 3: ("bond0", HOST)}
     rows = run.cycle(server("nas", "eth0"), server("other", "bond0", in_host=1))
     assert rows == {("nas", "eth0"): list(HOST), ("other", "bond0"): list(HOST)}
+    assert run.source.uplinks().keys() == {"eth0", "bond0"}
 
 
 def test_only_what_changed_is_handed_out(run):
