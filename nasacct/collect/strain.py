@@ -88,7 +88,7 @@ class Strain:
         return now - before if now is not None and before is not None and now >= before >= 0 else None
 
     def _saturated(self, busy: list[float], stalled: float | None) -> bool:
-        """As `reports/attribution/saturation.py` says of rotating disks."""
+        """As `reports/attribution/saturation.py` says of rotating disks, but for what waits: nothing here is normal."""
         if not busy:
             return False
         limits, most, median = self._limits, busy[-1], statistics.median(busy)

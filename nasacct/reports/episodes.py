@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 #: So long after its end an episode is looked at, and so much longer must be known: others may begin meanwhile.
 AFTER_S, LATER_S = 900, 600
-#: What is normal of parallel disks is that of so many days before.
+#: What is normal of disks is that of so many days before.
 _DAYS = 7
 #: When there is no usage any more (Unix time).
 _NEVER_S = 200_000_000_000
@@ -80,8 +80,8 @@ def of_day(
     if today is None:
         return None
     if normal is None:
-        normal = normal_of(day, usual or known) if not today.rotational else Levels(np.inf, np.inf)
-        if usual and not today.rotational and not np.isfinite(normal.wait_ms):
+        normal = normal_of(day, usual or known)
+        if usual and not np.isfinite(normal.wait_ms):
             # nothing is left that is usual
             normal = normal_of(day, known)
     seen, found = around(day, known, limits, normal)
@@ -101,7 +101,7 @@ def around(day: date, known: Known, limits: Thresholds, normal: Levels) -> tuple
 
 
 def normal_of(day: date, known: Known) -> Levels:
-    """What was normal of parallel disks in the days before, or on this day if nothing is known of those."""
+    """What was normal of disks in the days before, or on this day if nothing is known of those."""
     before = [part for n in range(_DAYS, 0, -1) if (part := known(next_day(day, -n))) is not None]
     today = known(day)
     if not before and today is None:

@@ -164,7 +164,7 @@ class Lookout:
             self._settle(pool, files)
 
     def _normal(self, files: list[judged.Judged], of: judged.Judged) -> Levels:
-        """What is normal of a pool's parallel disks, as the day was judged."""
+        """What is normal of a pool's disks, as the day was judged."""
         for file in files:
             if (file.kind, file.pool, file.day) == ("episodes", of.pool, of.day):
                 wait, queue = judged.said(file)["normal"]

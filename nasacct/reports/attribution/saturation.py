@@ -4,6 +4,11 @@ A rotating disk serves one IO at a time, so the share of time it is busy says ho
 a time is always busy (iostat(1) warns of it), so there it is waits and queues against their own normal, and that tasks
 stood still for it. One that is idle for a part of the time keeps up all the same, whatever it is held against. And that
 tasks stood still is counted of the whole machine: beside rotating disks of the same pool that are full it says nothing.
+
+A rotating disk that is busy for less than all of a sample may have been full in a part of it. That tasks stood still
+does not say so: pressure is full while a processor runs nothing and one of its tasks waits for IO (Linux,
+kernel/sched/psi.c), so one who reads synchronously makes it so for as long as the disk works for him alone. What says
+so is that more IOs were there, or each took longer, than a disk as busy as this has of IOs that come one by one.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """What is normal of a parallel disk; inf: nobody knows."""
+    """What is normal of a disk; inf: nobody knows."""
 
     wait_ms: float  #: the wait that a quarter of the samples are below
     queue: float  #: the median
@@ -44,13 +49,27 @@ def saturated(seen: Scene | Facts, limits: Thresholds | None = None, normal: Lev
     if not facts.present.any():
         return np.zeros(len(facts), bool)
     with np.errstate(invalid="ignore"):
-        found = _rotating(facts, limits) if facts.rotational else _parallel(facts, limits, normal or levels(facts))
+        found = (_rotating if facts.rotational else _parallel)(facts, limits, normal or levels(facts))
     return found & facts.present
 
 
-def _rotating(facts: Facts, limits: Thresholds) -> Flags:
-    whole = (facts.median >= limits.busy_others) | (facts.busy >= limits.behind * facts.median)
-    return ((facts.busy >= limits.busy) & whole) | ((facts.busy >= limits.busy_stalled) & _stalled(facts, limits))
+def _rotating(facts: Facts, limits: Thresholds, normal: Levels) -> Flags:
+    busy, late = facts.busy, facts.sync_s > limits.sync_s
+    whole = (facts.median >= limits.busy_others) | (busy >= limits.behind * facts.median)
+    full = (busy >= limits.busy) & (whole | _stalled(facts, limits))
+    in_part = late | ((facts.full >= limits.full) & _waited(facts, normal))
+    found: Flags = full | ((busy >= limits.busy_stalled) & in_part)
+    return found
+
+
+def _waited(facts: Facts, normal: Levels) -> Flags:
+    """Whether more waited than where IOs come independently of each other (M/M/1).
+
+    A disk that is busy for `b` of the time then has b / (1 - b) of them, each for 1 / (1 - b) times as long as alone.
+    """
+    idle = 1 - facts.busy
+    found: Flags = (facts.queue * idle >= facts.busy) | (facts.wait_ms * idle >= normal.wait_ms)
+    return found
 
 
 def _parallel(facts: Facts, limits: Thresholds, normal: Levels) -> Flags:

@@ -17,7 +17,7 @@ class Thresholds:
     """From where on a sample is saturated, and which saturated samples are an episode."""
 
     busy: float = 0.95
-    busy_stalled: float = 0.85  #: busy enough if tasks stand still, too
+    busy_stalled: float = 0.85  #: busy enough if tasks stand still and IOs wait, or a sync takes long
     busy_others: float = 0.92  #: of the median disk, beside one that is busy
     behind: float = 1.3  #: unless the busiest is so many times as busy: the pool waits for it alone
     full: float = 0.40  #: PSI full

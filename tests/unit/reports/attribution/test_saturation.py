@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from pools import Pool
 
-from nasacct.reports.attribution.saturation import saturated
+from nasacct.reports.attribution.facts import of_scene
+from nasacct.reports.attribution.saturation import levels, saturated
 
 
 def one(scene, **disks):
@@ -20,19 +21,38 @@ def one(scene, **disks):
 
 
 def test_rotating_disks_are_full_when_they_are_busy():
-    """Or nearly busy, and tasks stand still, or a transaction group takes too long."""
+    """Or nearly busy, and tasks stand still and IOs wait, or a transaction group takes too long."""
     scene = Pool().scene()
-    assert not one(scene, busy=0.9, full=0.1)
+    assert not one(scene, busy=0.9, full=0.1, queue=30)
     assert one(scene, busy=0.97, full=0.1)
-    assert one(scene, busy=0.87, full=0.5)
+    assert one(scene, busy=0.87, full=0.5, queue=12)
     assert one(scene, busy=0.87, full=0.1, sync_s=1)
-    assert not one(scene, busy=0.5, full=0.5)
+    assert not one(scene, busy=0.5, full=0.5, queue=30)
+
+
+def test_that_tasks_stand_still_does_not_say_that_ios_wait():
+    """One who reads synchronously stands still for as long as the disk works for him alone, as real traces show."""
+    scene = Pool().scene()
+    assert not one(scene, busy=0.92, full=0.7, queue=1.1)
+    assert not one(scene, busy=0.9, full=0.7, queue=8.9)
+    assert one(scene, busy=0.9, full=0.7, queue=9.1)
+    assert not one(scene, busy=0.9, full=0.7, queue=np.nan)
+
+
+def test_a_disk_that_is_slow_for_all_its_ios_was_full():
+    """As a throttled one: each takes ten times as long as is normal, though they come one by one."""
+    scene = Pool().scene()
+    normal = levels(of_scene(scene)).wait_ms
+    assert one(scene, busy=0.9, full=0.7, queue=1.1, wait_ms=10.1 * normal)
+    assert not one(scene, busy=0.9, full=0.7, queue=1.1, wait_ms=9.9 * normal)
+    assert not one(scene, busy=0.9, full=0.3, queue=1.1, wait_ms=10.1 * normal)
 
 
 def test_one_disk_that_is_a_little_busier_than_the_others_is_chance():
     """One that the others wait for is not."""
     scene = Pool().scene()
     assert not one(scene, busy=[0.96, 0.88, 0.88, 0.88], full=0.1)
+    assert one(scene, busy=[0.96, 0.88, 0.88, 0.88], full=0.5)
     assert one(scene, busy=[0.99, 0.3, 0.3, 0.3], full=0.1)
 
 
