@@ -51,8 +51,8 @@ class Pool:
         self.local_mb += course
         self._disks(len(self.members), course * 8 / self.count, course / self.count, 0, 0)
 
-    def scene(self, local_seen=False, slow_disk=None, **changes):
-        """The scene; disks are as busy as they can be, and no more."""
+    def scene(self, local_seen=False, slow_disk=None, scan_seen=False, **changes):
+        """The scene; disks are as busy as they can be, and no more. Local work is seen as processes' or as a scan's."""
         each = np.ones((self.count, 1)) * (1 + 0.01 * self.random.standard_normal((self.count, self.samples)))
         reads, read_mb, writes, write_mb = (each * row for row in self.ios)
         cost = READ * reads + READ_MB * read_mb + WRITE * writes + WRITE_MB * write_mb
@@ -74,8 +74,16 @@ class Pool:
             "full": full,
             "sync_s": np.zeros(self.samples),
             "local_mb": self.local_mb if local_seen else None,
+            "scanned_mb": self.local_mb if scan_seen else None,
         }
         return Scene(**{**whole, **changes})
+
+    def hold(self):
+        """Disks do no more than they can."""
+        part = np.minimum(1, 1 / (np.array([READ, READ_MB, WRITE, WRITE_MB]) @ self.ios))
+        self.ios *= part
+        self.local_mb *= part
+        self.used *= part
 
     def share(self, member, first, end):
         """The truth: the share of the disk time of these samples."""

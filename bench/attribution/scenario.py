@@ -46,6 +46,8 @@ _CALLS = {
 }
 _DISK = "reads rd_sectors rd_ms writes wr_sectors wr_ms io_ticks_ms weighted_ms".split()
 _SECTOR_MB = 512 / 1e6
+#: What is counted of disks and not of processes.
+_SCANS = ("scan", "scrub", "resilver")
 _LONGEST_S = 15
 #: What not every kernel or node has: a scene can be had without.
 SIGNALS = ("thread_s", "physical_mb", "local_mb", "procedures")
@@ -180,11 +182,16 @@ def _local(grid: _Grid, path: Path, pool: str) -> dict[str, Any]:
     if not path.exists():
         return {}
     frame = pd.read_parquet(path)
-    sources = [each for _, each in frame[frame.pool == pool].groupby("source")]
-    moved = {"local_mb": "read_bytes", "local_written_mb": "written_bytes"}
+    frame = frame[frame.pool == pool]
+    scans = frame.source.isin(_SCANS)
+    moved = (
+        ("scanned_mb", frame[scans], "read_bytes"),
+        ("local_mb", frame[~scans], "read_bytes"),
+        ("local_written_mb", frame, "written_bytes"),
+    )
     found: dict[str, Floats] = {
-        name: sum((grid.rates(each, [column])[0] for each in sources), np.zeros(grid.steps)) / 1e6
-        for name, column in moved.items()
+        name: sum((grid.rates(each, [column])[0] for _, each in rows.groupby("source")), np.zeros(grid.steps)) / 1e6
+        for name, rows, column in moved
         if column in frame
     }
     return found

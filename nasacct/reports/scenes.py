@@ -161,17 +161,17 @@ def _disks(rows: Rows, active: Flags) -> Disks:
 
 
 def _local(jobs: pa.Table, scanned: pa.Table | None, pool: Pool | None, grid: Grid) -> dict[str, Floats | None]:
-    """MB a second that the machine itself read and wrote, scrubs among it; None where nobody counts it."""
-    read = written = None
+    """MB a second that scrubs read, and that the machine's processes read and wrote; None where nobody counts it."""
+    read = written = scanned_mb = None
     if jobs.num_rows:
         rows = Rows(jobs, ["job"], grid)
         read, written = (rows.growth(f"{what}_bytes").sum(axis=0) / 1e6 / STEP_S for what in ("read", "written"))
-    if scanned is not None and pool is not None:
+    # how much of it was read of which class of disks nobody counts; nearly all data are on those of data
+    if scanned is not None and pool is not None and pool.component == DATA:
         of_pool = among(scanned, "pool", [pool.whole])
         if of_pool.num_rows:
-            scans_mb = Rows(of_pool.sort_by("t0_us"), ["pool"], grid).growth("bytes").sum(axis=0) / 1e6 / STEP_S
-            read = scans_mb if read is None else read + scans_mb
-    return {"local_mb": read, "local_written_mb": written}
+            scanned_mb = Rows(of_pool.sort_by("t0_us"), ["pool"], grid).growth("bytes").sum(axis=0) / 1e6 / STEP_S
+    return {"local_mb": read, "scanned_mb": scanned_mb, "local_written_mb": written}
 
 
 def syncs(tables: Sequence[pa.Table], grid: Grid, pool: Pool | None) -> Floats:

@@ -34,9 +34,9 @@ class Window:
     work: Floats  #: CHANNELS x samples: measured disk time
     kinds: Floats  #: members x KINDS x samples, when they cost as disks keep up
     prompt: Floats  #: the same if nothing is put off: what is dirty is written at once when there is much of it
-    local_mb: Floats | None  #: samples
+    local_mb: Floats | None  #: samples: what scrubs and local processes read
     local_written_mb: Floats | None = None  #: samples; when it costs, as far as it is put off
-    local_sure: bool = False  #: whether `local_mb` is what disks read for local work (`reach`)
+    sure_mb: Floats | None = None  #: samples: of `local_mb`, what disks are known to have read for it
 
 
 class Columns(NamedTuple):

@@ -126,5 +126,5 @@ def looked_at(
     fitted = fit.fitted(seen, model.costs, model.device, seed=scene.moment(episode.first))
     slow = hardware.slow(scene, model.device, inside)
     names = tuple((whose or {}).get(name, name) for name in scene.members.names)
-    said = verdict.given(fitted, model.costs, slow, names, local_seen=scene.local_mb is not None)
+    said = verdict.given(fitted, model.costs, slow, names, local_seen=seen.local_mb is not None)
     return Judged(said, fitted, seen, slow)

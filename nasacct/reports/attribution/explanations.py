@@ -187,8 +187,8 @@ def _local(found: Growing, costs: Costs, device: Device, local: int) -> None:
         course = stream(inside.astype(float), size_mb, device, WRITES, WRITE_MB)
         found.claimed(course, writes, local, np.inf, _HARDLY)
     each = device.seconds / max(device.disks, 1)
-    if seen is not None and found.window.local_sure:
-        course = stream(seen * each[READ_MB], _io_mb(found.window, device, _LOCAL_MB[-1]), device)
+    if found.window.sure_mb is not None:
+        course = stream(found.window.sure_mb * each[READ_MB], _io_mb(found.window, device, _LOCAL_MB[-1]), device)
         found.add(course, 1, _COUNTED, local)
     for moved, calls, mb in ((seen, READS, READ_MB), (found.window.local_written_mb, WRITES, WRITE_MB)):
         if moved is not None:

@@ -50,14 +50,22 @@ def window(scene: Scene, episode: Episode, others: Flags, costs: Costs, model: D
     lead = max(0, first - margin)  # what was written before costs later
     activity = scene.members.activity[..., lead:end]
     kinds, prompt = (requests.effective(activity, each)[..., samples - lead] for each in (costs.kernel, np.ones(1)))
-    local = None if scene.local_mb is None else np.nan_to_num(scene.local_mb[samples])
+    # what scrubs read is counted where they read it, what processes read only where disks' reads for others are, too
+    sure = _together(scene.scanned_mb, scene.local_mb if scene.members.physical_mb is not None else None)
+    read = _together(scene.scanned_mb, scene.local_mb)
     written = scene.local_written_mb
     if written is not None:
         written = requests.delayed(np.nan_to_num(written[lead:end]), costs.kernel)[samples - lead]
     inside = (samples >= episode.first) & (samples < episode.end)
     work = device.work(scene, device.around(scene, model, samples))[:, samples]
-    sure = local is not None and scene.members.physical_mb is not None
+    local, sure = (None if each is None else each[samples] for each in (read, sure))
     return Window(samples, inside, work, kinds, prompt, local, written, sure)
+
+
+def _together(one: Floats | None, other: Floats | None) -> Floats | None:
+    """The sum of what is known."""
+    known = [np.nan_to_num(each) for each in (one, other) if each is not None]
+    return sum(known[1:], known[0]) if known else None
 
 
 def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:

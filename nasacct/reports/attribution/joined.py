@@ -59,6 +59,7 @@ def joined(parts: Sequence[Scene]) -> tuple[Scene, list[int]]:
         full=course("full", np.nan),
         sync_s=course("sync_s", 0.0),
         local_mb=known("local_mb"),
+        scanned_mb=known("scanned_mb"),
         local_written_mb=known("local_written_mb"),
         beside=known("beside"),
     )

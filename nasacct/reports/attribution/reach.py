@@ -66,8 +66,10 @@ def _synced(scene: Scene) -> Scene:
 
 
 def _local(scene: Scene, physical_mb: Floats, local_mb: Floats) -> Floats:
-    """What local work read, as far as disks read it for nobody else: clients on this machine are counted twice."""
+    """What processes read, as far as disks read it for nobody else: clients on this machine are counted twice."""
     left = np.nansum(scene.disks.read_mb, axis=0) - np.nansum(physical_mb, axis=0)
+    if scene.scanned_mb is not None:
+        left = left - np.nan_to_num(scene.scanned_mb)
     found: Floats = np.minimum(local_mb, np.maximum(left, 0))
     return found
 

@@ -66,7 +66,8 @@ class Scene:
     #: by how much the longest sync of a transaction group in the sample took longer than the time (s) after which the
     #: next one begins; 0 where none did
     sync_s: Floats
-    local_mb: Floats | None = None  #: MB a second that scrubs and local processes read; None: nobody counts it
+    local_mb: Floats | None = None  #: MB a second that local processes read, at most; None: nobody counts it
+    scanned_mb: Floats | None = None  #: MB a second that disks read for scrubs and resilvers; None likewise
     local_written_mb: Floats | None = None  #: MB a second that local processes wrote; None likewise
     component: str = DATA  #: which of the pool's disks these are
     #: share of the time that the busiest data disk was busy, of disks that do not rotate beside data disks that do

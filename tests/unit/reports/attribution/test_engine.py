@@ -171,6 +171,20 @@ def test_what_a_scrub_is_known_to_have_read_is_not_a_readers():
     assert found["local"].share == pytest.approx(truth, abs=0.3)
 
 
+def test_what_a_scrub_is_known_to_have_read_is_sure_where_nobody_counts_physical_reads():
+    """As on ZFS: what disks read for a scan is counted where they read it; what processes read may be from memory."""
+    pool = Pool()
+    pool.local(FIRST, END, mb=150)
+    pool.read("two", FIRST, END, calls=2000, miss=0, size_mb=0.06)
+    pool.hold()
+    truth = pool.used[-1, FIRST:END].sum() / pool.used[:, FIRST:END].sum()
+    answer, as_scan = only(pool.scene(scan_seen=True))
+    _, as_processes = only(pool.scene(local_seen=True))
+    assert answer.verdict.verdict == "local"
+    assert abs(as_scan["local"].share - truth) < abs(as_processes["local"].share - truth)
+    assert as_scan["two"].confidence < as_processes["two"].confidence / 2
+
+
 def test_samples_that_are_missing_change_nothing_but_the_evidence():
     """One in ten is lost, and two minutes of the quiet hours."""
     pool = Pool()

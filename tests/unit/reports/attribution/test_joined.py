@@ -51,7 +51,7 @@ def test_who_is_not_in_a_piece_did_nothing_there_and_what_nobody_counted_is_not_
     second = replace(second, start=first.moment(50))
     threads = np.ones((2, 60))
     second = replace(second, members=replace(second.members, thread_s=threads), local_mb=np.ones(60))
-    second = replace(second, beside=np.ones(60))
+    second = replace(second, beside=np.ones(60), scanned_mb=np.ones(60))
     whole, _ = joined([first, second])
     assert whole.members.names == ("one", "three", "two")
     assert whole.members.activity.shape == (3, len(CLASSES), 110)
@@ -60,6 +60,7 @@ def test_who_is_not_in_a_piece_did_nothing_there_and_what_nobody_counted_is_not_
     assert whole.members.thread_s[:, 50:].tolist() == [[0.0] * 60, [1.0] * 60, [1.0] * 60]
     assert np.isnan(whole.local_mb[:50]).all()
     assert np.isnan(whole.beside[:50]).all()
+    assert np.isnan(whole.scanned_mb[:50]).all()
     assert whole.beside[50:].tolist() == [1.0] * 60
     assert np.isnan(whole.disks.busy[2:, 50:]).all()
     assert whole.moment(len(whole)) == first.start + STEP_S * 110

@@ -47,6 +47,9 @@ def test_local_work_read_what_disks_read_for_nobody_else():
     of_disks = found.disks.read_mb.sum(axis=0)
     assert found.local_mb == pytest.approx(np.clip(of_disks - 0.9, 0, 5))
     assert found.local_mb.min() < 5
+    scanned = reached(replace(scene(physical_mb=0.3), local_mb=np.full(720, 5.0), scanned_mb=np.full(720, 0.5)))
+    assert scanned.local_mb == pytest.approx(np.clip(of_disks - 1.4, 0, 5))
+    assert (scanned.scanned_mb == 0.5).all()
     unknown = reached(replace(scene(thread_s=1.0), local_mb=np.full(720, 5.0)))
     assert (unknown.local_mb == 5).all()
 

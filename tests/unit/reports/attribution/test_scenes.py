@@ -127,6 +127,11 @@ def test_a_pool_has_its_own_disks_and_servers(tmp_path):
         threads server=b disk_read_bytes 0+20000000x9
         pools pool=7 longest_sync_us 0 0 0 21000000 0+0x5
         pools pool=8 longest_sync_us 0+9000000x9
+        local job=backup disk_read_bytes 0+30000000x9
+        scans pool=7 function=scrub issued_bytes 0+20000000x9
+        scans pool=7 function=scrub copies_hundredths 200+0x9
+        layout pool=7 name=tank system=zfs role=data device=sdb slices 1+0x9
+        layout pool=7 name=tank system=zfs role=special device=sda slices 1+0x9
         """,
         tmp_path,
     )
@@ -147,6 +152,10 @@ def test_a_pool_has_its_own_disks_and_servers(tmp_path):
     assert (found.rotational, found.transactional) == (False, True)
     assert found.sync_s.tolist() == [0, 0, 6, 0, 0, 0, 0, 0, 0]
     assert found.members.physical_mb is None
+    # what a scan read is apart from what processes did; nobody knows how much of it special disks did
+    assert (found.local_mb.mean(), found.scanned_mb.mean()) == (pytest.approx(3), pytest.approx(4))
+    special = dataclasses.replace(pool, name="tank/special", component="special", disks=("sda",))
+    assert scene(warehouse, us(0), us(90), special).scanned_mb is None
     unknown = scene(warehouse, us(0), us(90), dataclasses.replace(pool, known=False))
     assert (unknown.disks.names, unknown.members.names) == (("sdb",), ("a", "b"))
 
