@@ -78,7 +78,8 @@ def _parallel(facts: Facts, limits: Thresholds, normal: Levels) -> Flags:
     found: Flags = (slow | long) & (facts.some >= limits.some) & (facts.busy >= limits.busy_stalled)
     if facts.beside is None:
         return found
-    return found & ~((facts.beside >= limits.busy) | ((facts.beside >= limits.busy_stalled) & _stalled(facts, limits)))
+    late = facts.sync_s > limits.sync_s
+    return found & ~((facts.beside >= limits.busy) | ((facts.beside >= limits.busy_stalled) & late))
 
 
 def _stalled(facts: Facts, limits: Thresholds) -> Flags:

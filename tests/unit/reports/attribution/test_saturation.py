@@ -80,7 +80,9 @@ def test_tasks_stand_still_for_the_rotating_disks_beside_that_are_full():
     full = {"busy": 1.0, "wait_ms": 20, "some": 0.9}
     for beside, told in ((0.5, True), (0.9, True), (0.97, False)):
         assert one(replace(scene, beside=np.full(len(scene), beside)), **full, full=0.1) == told
-    assert not one(replace(scene, beside=np.full(len(scene), 0.9)), **full, full=0.5)
+    nearly = replace(scene, beside=np.full(len(scene), 0.9))
+    assert one(nearly, **full, full=0.5)
+    assert not one(nearly, **full, full=0.1, sync_s=1)
 
 
 def test_a_sample_that_is_not_present_is_not_saturated():
