@@ -1,7 +1,7 @@
 """`python -m bench.why`: CPU time and memory of `nasacct why` over windows of a thousand servers' store.
 
 Each answer is a process of its own, as an admin's is: starting Python and importing is in it. The floor beside it is a
-process that imports the same and asks nothing.
+process that imports the same and asks nothing. The keeper's model of that week is kept, as of every day that is over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,26 @@ _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _UNAVAILABLE = 69
 #: Lengths of windows, in minutes.
 _WINDOWS = (2, 20)
-_FLOOR = "import nasacct.reports.dossiers, nasacct.reports.dossier_text, duckdb, nasacct.cli.app"
+_FLOOR = (
+    "import sys; from nasacct.__main__ import WithoutPandas; sys.meta_path.insert(0, WithoutPandas()); "
+    "import nasacct.reports.dossiers, nasacct.reports.dossier_text, duckdb, nasacct.cli.app"
+)
+#: The models of a store, as the keeper's chore makes them.
+_LEARN = """
+import sys, pathlib
+from nasacct.reports import models
+from nasacct.reports.attribution.thresholds import Thresholds
+from nasacct.reports.episodes import Ledger
+from nasacct.store import judged
+from nasacct.store.tree import trees
+from nasacct.store.warehouse import Warehouse
+(tree,) = trees(pathlib.Path(sys.argv[1]))
+ledger = Ledger(tree, Warehouse(tree.root, tree.node, ring=None), Thresholds())
+day = judged.next_day(ledger.extent()[-1], -1)
+for pool in ledger.pools():
+    learnt = models.learnt(ledger, pool, day)
+    judged.write_table(tree, pool, "model", day, models.table(learnt), models.said(learnt))
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.build.mkdir(exist_ok=True)
     try:
         store = built(options.build / "bench-why", Size(options.servers, options.days, 1), _REPOSITORY, anew=False)
+        subprocess.run([sys.executable, "-c", _LEARN, str(store.root)], check=True)
         floor = [_measured([sys.executable, "-c", _FLOOR])[0] for _ in range(options.repeat)]
         print(f"imports alone: {statistics.median(floor):.2f} CPU-s ({min(floor):.2f} to {max(floor):.2f})")
         for minutes in _WINDOWS:
