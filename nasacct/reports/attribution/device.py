@@ -56,10 +56,17 @@ class Device:
         return self.costs / self.capacity
 
 
-def learned(scene: Scene) -> Device:
-    """The device model of a scene, from all of its samples: what an IO takes is much the same under load."""
+def learned(scene: Scene, quiet: Flags | None = None) -> Device:
+    """The device model of a scene, from its `quiet` samples if enough of them were busy, or else from all.
+
+    IOs of who saturates rotating disks are of a kind of their own and outweigh all others: one who reads on has a
+    thousand that cost next to nothing. What they cost is found of each episode (`around`).
+    """
     prior = _ROTATING if scene.rotational else _PARALLEL
     use = _usable(scene)
+    if scene.rotational and quiet is not None:
+        calm = use & quiet
+        use = calm if (_median(_target(scene))[calm] > _ERROR).sum() >= _LEAST else use
     prior = prior * _pace(prior @ _rates(scene)[:, use], _median(_target(scene))[use])
     costs = _fitted(scene, use, prior) if use.sum() >= _LEAST else prior
     costs = np.maximum(costs, _FLOOR * prior)
@@ -74,7 +81,8 @@ def around(scene: Scene, device: Device, samples: NDArray[np.int64]) -> Device:
         return device
     use = np.zeros(len(scene), bool)
     use[samples] = True
-    return replace(device, costs=_fitted(scene, use & _usable(scene), device.costs))
+    costs = _fitted(scene, use & _usable(scene), device.costs)
+    return replace(device, costs=np.maximum(costs, _FLOOR * device.costs))
 
 
 def _fitted(scene: Scene, use: Flags, prior: Floats) -> Floats:

@@ -83,9 +83,10 @@ def learned(scene: Scene, found: list[Episode], noted: Flags | None = None) -> M
     """
     if noted is not None:
         scene = replace(scene, present=scene.present & ~noted)
-    costing = device.learned(scene)
+    quiet = episodes.quiet(found, scene.present)
+    costing = device.learned(scene, quiet)
     work = device.work(scene, costing)
-    found_costs = costs.learned(scene, costing, work, episodes.quiet(found, scene.present))
+    found_costs = costs.learned(scene, costing, work, quiet)
     return Model(costing, found_costs, scene.members.names)
 
 

@@ -55,6 +55,22 @@ def test_a_disk_that_is_slower_than_any_is_known_by_all_its_ios():
     assert found == pytest.approx(np.full(4, 8), rel=0.25)
 
 
+def test_who_reads_on_for_an_hour_does_not_make_random_reads_cheap():
+    """What normal hours cost is learnt from them, where they were busy; and what an hour costs, of it."""
+    pool = varied()
+    scene, quiet = pool.scene(), np.ones(1400, bool)
+    quiet[500:860] = False
+    for name, rate in {"reads": 700, "read_mb": 150, "writes": 1, "write_mb": 0.1}.items():
+        getattr(scene.disks, name)[:, ~quiet] = rate
+    scene.disks.busy[:, ~quiet] = 0.97
+    learned = device.learned(scene, quiet)
+    assert learned.costs[0] == pytest.approx(READ, rel=0.2)
+    assert device.learned(scene).costs[0] < 0.6 * READ
+    assert device.around(scene, learned, np.flatnonzero(~quiet)).costs[0] < 0.6 * READ
+    idle = np.zeros(1400, bool)
+    assert device.learned(scene, idle).costs == pytest.approx(device.learned(scene).costs)
+
+
 def test_an_episode_has_costs_of_its_own():
     """Whose IOs take twice as long there."""
     pool = varied()
