@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 EXAMPLES = {
     "nasacct episodes": "when the disks did not keep up in the last 30 days, and who caused it",
     "nasacct episodes --since yesterday --all": "also what was short, or did not last",
+    "nasacct episodes --since today --json": "also what members waited for that is no disk, for a program",
     "nasacct episodes --what-if busy=0.9": "which episodes other thresholds would add or take away",
 }
 STATUSES = (OK, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG)
 
 #: What CSV has, and JSON beside what is in a structure.
-_TOLD = "id node pool component from to duration_s state change minor truncated present".split()
+_TOLD = "kind id node pool component from to duration_s state change minor truncated present".split()
 _TOLD += "busy median wait_ms queue some full sync_s harm".split()
 
 
@@ -62,7 +63,9 @@ def episodes(
     From what `nasacct keep` keeps of each day; what it has not judged yet is found in usage and called provisional.
     An episode's name is its pool and when it began in UTC. Special, dedup and log disks of a pool are judged apart;
     where some did not keep up, DISKS says which. BUSY is of the busiest disk. HARM is whether members waited: an
-    episode may be busy and harmless.
+    episode may be busy and harmless. Below stands what members waited for that is no disk, and so no member's guilt:
+    threads of a server that were all busy while the disks were idle, a full link of the node. In JSON and CSV its
+    `kind` is threads or link, that of an episode disks; with --what-if it is left out.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     settings = configured(config, root)
@@ -71,22 +74,32 @@ def episodes(
     assert begin is not None
     existing(settings.root)
     from nasacct.reports.attribution.thresholds import Thresholds
-    from nasacct.reports.episode_list import ledgers, listed
+    from nasacct.reports.episode_list import beside, ledgers, listed
 
     limits = Thresholds(**settings.episodes.model_dump())
     others = _others(limits, what_if) if what_if else None
     span = int(begin.timestamp()), int(end.timestamp())
     known = ledgers(settings.root, node, limits, settings.store.ring_dir, span)
     rows = listed(known, span, pool, others, every=every)
-    _show(rows, shape, known, settings.tz, what_if=others is not None)
+    waited = [] if others is not None else beside(known, span, pool)
+    _show(rows, waited, shape, known, settings.tz, what_if=others is not None)
 
 
-def _show(rows: list[dict[str, Any]], shape: Form, known: "list[Ledger]", zone: Any, *, what_if: bool) -> None:
-    """Print them in one of the forms."""
+def _show(
+    rows: list[dict[str, Any]],
+    waited: list[dict[str, Any]],
+    shape: Form,
+    known: "list[Ledger]",
+    zone: Any,
+    *,
+    what_if: bool,
+) -> None:
+    """Print episodes, and what members waited for beside disks, in one of the forms."""
     if shape is not Form.TABLE:
+        rows = sorted([{"kind": "disks"} | row for row in rows] + waited, key=lambda row: int(row["from"]))
         for row in rows:
             row |= {"from": datetime.fromtimestamp(row["from"], UTC), "to": datetime.fromtimestamp(row["to"], UTC)}
-        names = [*_TOLD, "verdict", "culprit", "share", "confidence"]
+        names = [*_TOLD, "verdict", "culprit", "share", "confidence", "name", "what"]
         if shape is Form.CSV:
             rows = [{name: row.get(name) for name in names} | _flat(row) for row in rows]
         show(rows, [Column(name, name) for name in names], shape)
@@ -109,13 +122,29 @@ def _show(rows: list[dict[str, Any]], shape: Form, known: "list[Ledger]", zone: 
         Column("hurt", "HARM"),
         Column("who", "WHO", absent=""),
     ]
-    trouble = [line for each in known for line in each.trouble]
+    trouble = list(dict.fromkeys(line for each in known for line in each.trouble))
     heading = (
         f"when the disks did not keep up, in the time of {zone}"
         if rows
         else "the disks kept up all the time that is known"
     )
     show(rows, columns, shape, heading, "; ".join(trouble))
+    if waited:
+        _show_waited(waited, zone, nodes=len(known) > 1)
+
+
+def _show_waited(waited: list[dict[str, Any]], zone: Any, *, nodes: bool) -> None:
+    """A table of what was no disk."""
+    for row in waited:
+        row["at"] = f"{datetime.fromtimestamp(row['from'], zone):%m-%d %H:%M}"
+    columns = [
+        Column("at", "FROM"),
+        Column("duration_s", "LENGTH", in_duration),
+        *([Column("node", "NODE")] if nodes else []),
+        Column("what", "WHAT"),
+    ]
+    print()
+    show(waited, columns, Form.TABLE, "what members waited for that is no disk, and no member's guilt")
 
 
 def _others(limits: "Thresholds", said: list[str]) -> "Thresholds":
@@ -138,9 +167,9 @@ def _others(limits: "Thresholds", said: list[str]) -> "Thresholds":
 
 def _flat(row: "Mapping[str, Any]") -> dict[str, Any]:
     """The verdict in fields of its own."""
-    said = row.get("verdict")
+    said, harm = row.get("verdict"), row.get("harm")
     top = _top(said)
-    found = {"verdict": said and said["verdict"], "harm": row["harm"] and row["harm"]["harmful"]}
+    found = {"verdict": said and said["verdict"], "harm": harm and harm["harmful"]}
     return found | {
         "culprit": top and (top["name"] or top["kind"]),
         "share": top and top["share"],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from nasacct.reports.dossier import Entity
+    from nasacct.reports.dossier import Bottleneck, Entity
     from nasacct.reports.evidence import Told
     from nasacct.reports.why import Case
 
@@ -32,6 +32,11 @@ _THREADS = (
     "all threads of server {name} were busy {part} of the time: with more of them (of its export, 64 at most; after a "
     "restart of the server) its calls wait for disks side by side"
 )
+_OF_BOTTLENECK = {
+    "threads": "more threads for server {name} (of its export, 64 at most; after a restart of the server), or a look "
+    "at what its calls wait for: it was no disk",
+    "link": "a faster link than {name}, or another one beside it; `nasacct usage --by server` says who moved most",
+}
 _READS, _WRITES = {"random_read", "seq_read"}, {"bulk_write", "sync_write"}
 
 
@@ -67,11 +72,11 @@ def _without(case: Case, one: Entity) -> Without:
     return Without(one.entity, mean, max(mean - half, 0.0), mean + half)
 
 
-def hints(case: Case, told: Told, accused: Sequence[Entity]) -> tuple[Hint, ...]:
-    """What can be done about it."""
-    found = []
+def hints(case: Case, told: Told, accused: Sequence[Entity], waited: Sequence[Bottleneck]) -> tuple[Hint, ...]:
+    """What can be done about it, and about what members `waited` for beside the disks."""
+    found = [Hint(_OF_BOTTLENECK[each.kind].format(name=each.name)) for each in waited]
     for name, short in sorted(told.all_busy.items()):
-        if short >= SHORT:
+        if short >= SHORT and all((each.kind, each.name) != ("threads", name) for each in waited):
             found.append(Hint(_THREADS.format(name=name, part=in_percent(short))))
     for each in accused:
         if each.culprit and each.entity.partition(":")[0] in {"member", "server"}:

@@ -79,6 +79,18 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """What members waited for that is no disk, and so nobody's guilt."""
+
+    kind: str  #: threads (all of a server's were busy while the disks were idle), link (of the node, which was full)
+    name: str
+    share: float  #: of the window's samples
+    way: str | None = None  #: of a link: received (into the NAS) or sent, where more went in these samples
+    carried_bits_s: int | None = None  #: that way, on average
+    speed_bits_s: int | None = None  #: what it can carry
+
+
+@dataclass(frozen=True, slots=True)
 class RuledOut:
     """What did not cause it, and the figure that says so."""
 
@@ -134,6 +146,7 @@ class Dossier:
     victims: tuple[Victim, ...]
     states: tuple[State, ...]
     changed: tuple[str, ...]  #: against the same hour of the last four weeks, a sentence each
+    bottlenecks: tuple[Bottleneck, ...]
     ruled_out: tuple[RuledOut, ...]
     without: tuple[Without, ...]
     hints: tuple[Hint, ...]

@@ -9,13 +9,13 @@ from nasacct.plain import plain
 from nasacct.reports.sureness import SURE
 from nasacct.reports.text_lines import bullets, columns, indented, section, wrapped
 from nasacct.times import render
-from nasacct.units import in_bytes_per_s, in_count, in_duration, in_percent
+from nasacct.units import in_bits_per_s, in_bytes_per_s, in_count, in_duration, in_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
-    from nasacct.reports.dossier import Asked, Dossier, Entity, Noted, State, Victim
+    from nasacct.reports.dossier import Asked, Bottleneck, Dossier, Entity, Noted, State, Victim
 
 HOW = {
     "random_read": "random reads",
@@ -47,6 +47,7 @@ def text(told: Dossier, zone: ZoneInfo) -> str:
     # names were written by others: none may move the cursor of whoever reads it, or begin a line
     told = _safe(told)
     parts = [_head(told, zone), *_verdict(told, zone)]
+    parts.append(section("What members waited for that is no disk", bullets(map(_waited, told.bottlenecks))))
     parts.append(section("How bad it was", _states(told.states)))
     parts.append(section("Who used the disks", _entities(told)))
     parts.append(section("Who suffered", _victims(told.victims) or ["  nobody's calls fell or waited much longer"]))
@@ -90,7 +91,8 @@ def _head(told: Dossier, zone: ZoneInfo) -> str:
 def _verdict(told: Dossier, zone: ZoneInfo) -> Iterable[str]:
     culprits = told.culprits
     if not culprits:
-        yield _NOBODY.get(told.verdict, _NOBODY["unknown"]) if told.saturated else "Nobody is at fault."
+        said = _NOBODY.get(told.verdict, _NOBODY["unknown"]) if told.saturated else "Nobody is at fault."
+        yield _no_disk(told) if told.bottlenecks and not told.saturated else said
         return
     if told.verdict == "unknown":
         share = in_percent(culprits[0].share)
@@ -101,6 +103,24 @@ def _verdict(told: Dossier, zone: ZoneInfo) -> Iterable[str]:
         yield _accusation(each, zone)
     if not any(_kind(each) in {"member", "server"} for each in culprits):
         yield "Nobody among the members caused this."
+
+
+def _no_disk(told: Dossier) -> str:
+    """That members waited, and for no disk."""
+    names = [
+        f"threads of server {each.name}" if each.kind == "threads" else f"link {each.name}" for each in told.bottlenecks
+    ]
+    said = f"What made members wait was {' and '.join(names)}, not the disks: no member is guilty of saturating them."
+    return "\n".join(wrapped(said))
+
+
+def _waited(one: Bottleneck) -> str:
+    part = in_percent(one.share)
+    if one.kind == "threads":
+        return f"all threads of server {one.name} were busy {part} of the time while the disks were idle"
+    way = "into the NAS" if one.way == "received" else "out of it"
+    carried, speed = (in_bits_per_s(bits or 0) for bits in (one.carried_bits_s, one.speed_bits_s))
+    return f"link {one.name} carried {carried} of {speed} {way}, {part} of the time"
 
 
 def _accusation(one: Entity, zone: ZoneInfo) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasacct.reports import accused, advice, evidence, usage, why
+from nasacct.reports import accused, advice, bottlenecks, evidence, usage, why
 from nasacct.reports.attribution.harm import harm
+from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.components import called, parted
 from nasacct.reports.dossier import Dossier, Noted
 from nasacct.reports.sureness import HISTORY_S
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from nasacct.reports.attribution.thresholds import Thresholds
     from nasacct.reports.dossier import Entity
     from nasacct.reports.why import Case
     from nasacct.store.warehouse import Warehouse
@@ -47,7 +47,10 @@ def dossier(
     case = why.judged(warehouse, begin, end, pool, limits)
     told = evidence.asked(case)
     entities = accused.entities(case, told)
-    if not _used_hard(case):
+    waited, network = bottlenecks.of_window(case, limits or Thresholds())
+    # tasks that stood still while the disks were idle stood still for what else there was
+    hard = _used_hard(case) and not (waited and _idle(case))
+    if not hard:
         entities = tuple(replace(each, culprit=False) for each in entities)
     inside = int(case.inside.sum())
     return Dossier(
@@ -59,23 +62,24 @@ def dossier(
         end=of_us(case.hi),
         episode=episode,
         saturated=float(case.full[case.inside].mean()),
-        verdict=case.judged.verdict.verdict if _used_hard(case) else "unknown",
+        verdict=case.judged.verdict.verdict if hard else "unknown",
         confidence=_confidence(entities),
         harmful=harm(case.scene, case.window, case.guilty, case.answers).harmful,
         entities=entities,
         victims=evidence.suffered(case, told),
         states=evidence.states(case),
         changed=tuple(_changed(case, entities)),
-        ruled_out=evidence.ruled_out(case, told),
+        bottlenecks=waited,
+        ruled_out=evidence.ruled_out(case, told, waited, network),
         without=advice.without(case, entities),
-        hints=advice.hints(case, told, entities),
+        hints=advice.hints(case, told, entities, waited),
         checks=advice.checks(case, entities, warehouse.root),
         notes=tuple(
             Noted(of_us(note.since), of_us(note.until), note.text, note.by)
             for note in case.notes
             if note.touches(case.node, case.lo, case.hi, case.pool.whole)
         ),
-        caveats=tuple(_caveats(case, told, inside)),
+        caveats=tuple(_caveats(case, told, inside, hard=hard)),
         learned_s=case.learned_s,
         samples=inside,
         expected=case.window.end - case.window.first,
@@ -119,6 +123,12 @@ def _changed(case: Case, entities: Iterable[Entity]) -> Iterable[str]:
         yield said
 
 
+def _idle(case: Case) -> bool:
+    """Whether the disks kept up in every sample, and were less busy than where IOs wait as long as they take."""
+    worst = np.nan_to_num(case.scene.disks.busy[:, case.inside]).max(axis=0)
+    return not case.full[case.inside].any() and bool(worst.mean() < _HARD)
+
+
 def _used_hard(case: Case) -> bool:
     """Whether the disks were so busy that somebody may have waited for them; else nobody can be at fault."""
     worst = np.nan_to_num(case.scene.disks.busy[:, case.inside]).max(axis=0)
@@ -133,7 +143,7 @@ def _beside(case: Case) -> bool:
     return any(parted(each)[0] == case.pool.whole for each in case.others)
 
 
-def _caveats(case: Case, told: evidence.Told, inside: int) -> Iterable[str]:
+def _caveats(case: Case, told: evidence.Told, inside: int, *, hard: bool) -> Iterable[str]:
     """What makes it less sure, each in a sentence."""
     pool = case.pool
     if not pool.known:
@@ -141,7 +151,7 @@ def _caveats(case: Case, told: evidence.Told, inside: int) -> Iterable[str]:
         yield f"which disks make up which pool is not known, so all servers are taken to use the busiest one, {disk}"
     if pool.rotational is None:
         yield "whether the disks rotate is not known; they are taken to"
-    if not _used_hard(case):
+    if not hard:
         yield "the disks kept up all the time: this says who used them, and nobody is at fault"
     elif not case.full[case.inside].any():
         yield "in no sample of this window were the disks as busy as in an episode"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nasacct.errors import NO_INPUT, UNAVAILABLE, NasacctError
-from nasacct.reports import components
+from nasacct.reports import bottlenecks, components
 from nasacct.reports.attribution.facts import SCALES
 from nasacct.reports.episodes import Ledger, compared, duration_s
 from nasacct.store import judged
@@ -57,6 +57,40 @@ def listed(
     begin, end = span
     asked = [row for row in rows if row["from"] < end and row["to"] > begin and (every or _matters(row))]
     return sorted(asked, key=lambda row: (row["from"], row["node"], row["pool"]))
+
+
+def beside(known: Sequence[Ledger], span: tuple[int, int], pool: str | None) -> list[dict[str, Any]]:
+    """What members waited for beside disks and touches a time (Unix), in order: threads of a server, a full link.
+
+    What was found of several pools, as a link is the whole node's, is told once.
+    """
+    begin, end = span
+    rows: list[dict[str, Any]] = []
+    for ledger in known:
+        names = components.meant(ledger.pools(), pool)
+        told = [one | {"pool": name} for name in names for day in _days(span) for one in _others(ledger, name, day)]
+        for one in sorted(told, key=lambda each: (each["from"], each["kind"], each["name"], each["pool"])):
+            same = next((row for row in rows if _goes_on(row, ledger.tree.node, one)), None)
+            if same is not None:
+                same["to"] = max(same["to"], one["to"])
+            elif one["from"] < end and one["to"] > begin:
+                rows.append({"node": ledger.tree.node} | one)
+    for row in rows:
+        row["duration_s"] = duration_s(row)
+    return sorted(rows, key=lambda row: (row["from"], row["node"], row["kind"], row["name"]))
+
+
+def _others(ledger: Ledger, pool: str, day: date) -> Iterable[dict[str, Any]]:
+    """What is kept of a day beside episodes, else what usage tells."""
+    told = ledger.kept(pool, day)
+    state = "provisional" if told is None else "confirmed"
+    found = bottlenecks.of_day(ledger, pool, day) if told is None else told.get("others", [])
+    return [{"state": state} | one for one in found]
+
+
+def _goes_on(row: dict[str, Any], node: str, one: dict[str, Any]) -> bool:
+    same = (row["node"], row["kind"], row["name"]) == (node, one["kind"], one["name"])
+    return same and one["from"] <= row["to"]
 
 
 def _withdrawn(ledger: Ledger, pool: str | None) -> Iterable[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasacct.reports import layout
 from nasacct.reports.attribution import victims
-from nasacct.reports.dossier import RuledOut, State, Victim
+from nasacct.reports.dossier import Bottleneck, RuledOut, State, Victim
 from nasacct.reports.questions import question
 from nasacct.reports.whose import called
 from nasacct.store.warehouse import Question
@@ -186,8 +186,8 @@ def name_of(case: Case, entity: str) -> str | None:
     return shown.properties.get("dataset") if shown else None
 
 
-def ruled_out(case: Case, told: Told) -> tuple[RuledOut, ...]:
-    """What did not cause it, and by which figure."""
+def ruled_out(case: Case, told: Told, waited: Iterable[Bottleneck], network: RuledOut | None) -> tuple[RuledOut, ...]:
+    """What did not cause it, and by which figure; not what members `waited` for. `network`: what rules that out."""
     verdict = case.judged.verdict
     kinds = {each.kind for each in verdict.culprits}
     found = []
@@ -203,13 +203,16 @@ def ruled_out(case: Case, told: Told) -> tuple[RuledOut, ...]:
         figure = f"the busiest was busy {in_percent(busy[0])} of the time, the middle one {in_percent(np.median(busy))}"
         found.append(RuledOut("a slow disk", figure))
     short = told.all_busy
-    if short and max(short.values()) < SHORT:
+    there = {each.kind for each in waited}
+    if "threads" not in there and short and max(short.values()) < SHORT:
         most = max(sorted(short), key=lambda name: short[name])
         found.append(
             RuledOut("too few threads", f"all of server {most}'s were busy {in_percent(short[most])} of the time")
         )
     linked = [row for row in told.servers.values() if row["link_bytes"] is not None]
-    if linked:
+    if network is not None:
+        found.append(network)
+    elif linked and "link" not in there:
         bits = sum(row["link_bytes"] for row in linked) * 8e6 / _length(case)
         found.append(RuledOut("the network", f"all servers' links together carried {in_bits_per_s(bits)}"))
     return (*found, *_beside(case), *_movers(case, told))

@@ -13,7 +13,7 @@ from nasacct.reports.attribution.scene import CLASSES, DATA, STEP_S, Disks, Memb
 from nasacct.reports.components import parted
 from nasacct.reports.grid import Grid
 from nasacct.reports.questions import question
-from nasacct.reports.scenes import Rows, among, busiest, pressure, syncs
+from nasacct.reports.scenes import Rows, among, busiest, pressure, seen, syncs
 from nasacct.store import judged
 from nasacct.store.warehouse import Question
 from nasacct.times import of_us
@@ -58,7 +58,7 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
         rotational=pool.rotational is not False,
         transactional=pool.transactional,
         start=grid.start_us // 1_000_000,
-        present=disks.covered()[active].any(axis=0).reshape(-1),
+        present=seen(disks.covered()[active], machine.filter(of_node), grid),
         disks=Disks(names, none, none, none, none, np.minimum(busy / 1e3 / STEP_S, 1.0), queue / 1e3 / STEP_S, wait),
         members=Members((), np.zeros((0, len(CLASSES), len(grid)))),
         some=some,

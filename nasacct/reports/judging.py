@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasacct.reports import components, models, using
+from nasacct.reports import bottlenecks, models, using
 from nasacct.reports import episodes as kept
 from nasacct.reports import facts as facts_of
-from nasacct.reports.attribution import causes, engine
+from nasacct.reports.attribution import engine
 from nasacct.reports.attribution.episodes import Episode
 from nasacct.reports.attribution.facts import SCALES, Facts
 from nasacct.reports.attribution.harm import BEFORE_S, Harm, harm
 from nasacct.reports.attribution.reach import reached
-from nasacct.reports.attribution.scene import DATA, STEP_S
+from nasacct.reports.attribution.scene import STEP_S
 from nasacct.reports.facts import DAY_S
-from nasacct.reports.grid import Grid
 from nasacct.reports.questions import question
-from nasacct.reports.scenes import Rows, scene
+from nasacct.reports.scenes import scene
 from nasacct.reports.sureness import HISTORY_S, below_sure
 from nasacct.store import judged
 from nasacct.store.judged import day_of, next_day, start_of
@@ -108,7 +107,7 @@ def said(ledger: Ledger, pool: str, found: OfDay, learnt: Learnt | None) -> dict
         record = kept.record(pool, found.seen, each, ledger.limits)
         told.append(record | judged_of(ledger, pool, found, each, learnt))
     normal = [level if np.isfinite(level) else None for level in (found.normal.wait_ms, found.normal.queue)]
-    others = list(_exhausted(ledger, pool, found.day))
+    others = list(bottlenecks.of_day(ledger, pool, found.day))
     return {"episodes": told, "thresholds": ledger.limits.told(), "normal": normal, "others": others}
 
 
@@ -228,31 +227,6 @@ def _first(ledger: Ledger, pool: str, day: date) -> int:
         if facts is not None and facts.present.any():
             return facts.moment(int(np.flatnonzero(facts.present)[0]))
     return start_of(day)
-
-
-def _exhausted(ledger: Ledger, pool: str, day: date) -> Iterator[dict[str, Any]]:
-    """When all threads of a server of the pool were busy on a day, and the disks were not."""
-    facts, there = ledger.facts(pool, day), ledger.layout(day).get(pool)
-    if ledger.warehouse is None or facts is None or there is None or there.component != DATA:
-        return
-    busy = facts.busy
-    for name in components.meant(ledger.layout(day), pool):
-        beside = ledger.facts(name, day)
-        busy = busy if beside is None else np.fmax(busy, beside.busy)
-    lo, hi = start_of(day) * 1_000_000, (start_of(day) + DAY_S) * 1_000_000
-    found = ledger.warehouse.query(
-        question("exhausted"), {"lo": lo, "hi": hi}, views=["inflight"], since=of_us(lo), until=of_us(hi)
-    )
-    if not found.num_rows:
-        return
-    rows = Rows(found, ["server"], Grid(lo, hi))
-    full, sampled = rows.growth("full_us"), rows.growth("sampled_us")
-    share = np.divide(full, sampled, out=np.full(full.shape, np.nan), where=sampled > 0)
-    names = [str(key[0]) for key in rows.keys]
-    for spell in causes.exhausted(names, share, busy, facts.present, ledger.limits):
-        if not there.known or spell.name in there.servers:
-            at = {"from": facts.moment(spell.first), "to": facts.moment(spell.end)}
-            yield {"kind": "threads", "name": spell.name, **at, "what": f"all threads of server {spell.name} were busy"}
 
 
 def _known(until: float, newest: float, now: float) -> bool:

@@ -93,7 +93,7 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
         rotational=pool is None or pool.rotational is not False,
         transactional=transactional,
         start=grid.start_us // 1_000_000,
-        present=disks.covered()[active].any(axis=0).reshape(-1),
+        present=seen(disks.covered()[active], machine.filter(of_node), grid),
         disks=_disks(disks, active),
         members=_members(servers, grid, paged=not transactional),
         some=some,
@@ -120,6 +120,15 @@ def busiest(machine: pa.Table, devices: Sequence[str], grid: Grid) -> Floats | N
     busy = Rows(rows, ["device"], grid).growth("ms_io") / 1e3 / STEP_S
     most: Floats = np.minimum(busy.max(axis=0), 1.0)
     return most
+
+
+def seen(covered: Flags, node: pa.Table, grid: Grid) -> Flags:
+    """The samples that were read: in which a disk did something (disks x samples), or the node was read at all.
+
+    A disk that stands still has one row for as long as it does, like one that nobody reads.
+    """
+    found: Flags = covered.any(axis=0).reshape(-1) | Rows(node, [], grid).covered().any(axis=0)
+    return found
 
 
 def among(table: pa.Table, name: str, values: Sequence[str]) -> pa.Table:

@@ -119,7 +119,9 @@ def judged(
             f"{known_to:%Y-%m-%d %H:%M} UTC",
             UNAVAILABLE,
         )
-    pools = layout.layout(warehouse, us(begin), us(end))
+    # of disks that stood still all the time, which they are was told before or after it
+    around = max(begin - BEFORE, known_from), min(end + AFTER, known_to)
+    pools = layout.layout(warehouse, us(begin), us(end)) or layout.layout(warehouse, *map(us, around))
     asked = components.meant([each.name for each in pools], pool)
     learnt = {each.name: _learnt(warehouse, each, end) for each in pools if each.name in asked}
     whole = all(each is not None for each in learnt.values())

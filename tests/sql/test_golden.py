@@ -38,6 +38,8 @@ TOP_VIEWS = {
     "top_procedures": ["inside"],
     "costs": ["health"],
     "exhausted": ["inflight"],
+    "speeds": ["speeds"],
+    "uplinks": ["links", "speeds"],
     "facts": ["disks", "node"],
     "starting": ["node", "health"],
     "top_disks": ["disks"],

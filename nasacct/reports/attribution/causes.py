@@ -33,27 +33,30 @@ class Spell(NamedTuple):
     end: int
 
 
-def exhausted(names: Sequence[str], full: Floats, busy: Floats, present: Flags, limits: Thresholds) -> list[Spell]:
-    """When all threads of servers were busy and the disks were not.
+def short(full: Floats, busy: Floats) -> Flags:
+    """In which samples all threads of servers were busy and the disks were not.
 
     `full`: the share of each sample (servers x samples) in which all threads of a server were busy, NaN where nobody
-    knows; `busy`: that in which the busiest disk was.
+    knows; `busy`: that in which the busiest disk was (of each server, or of all).
     """
     with np.errstate(invalid="ignore"):
-        return list(_spells(names, (full >= FULL) & (busy < IDLE), present, limits))
+        found: Flags = (full >= FULL) & (busy < IDLE)
+    return found
 
 
-def congested(names: Sequence[str], bits: Floats, carry: Floats, present: Flags, limits: Thresholds) -> list[Spell]:
-    """When links carried nearly all that they can.
+def filled(bits: Floats, carry: Floats) -> Flags:
+    """In which samples links carried nearly all that they can.
 
-    `bits`: a second, of the direction with more (links x samples); `carry`: a second at most (links), NaN: unknown.
+    `bits`: a second, of the direction with more (links x samples); `carry`: a second at most, NaN: unknown.
     """
     with np.errstate(invalid="ignore"):
-        return list(_spells(names, bits >= CARRIED * carry[:, None], present, limits))
+        found: Flags = bits >= CARRIED * carry
+    return found
 
 
-def _spells(names: Sequence[str], so: Flags, present: Flags, limits: Thresholds) -> Iterator[Spell]:
-    for name, each in zip(names, so, strict=True):
-        for found in episodes.found(each & present, present, limits):
+def spells(names: Sequence[str], so: Flags, present: Flags, limits: Thresholds) -> Iterator[Spell]:
+    """When something was so of names (names x samples) for minutes; `present`: which of the samples were read."""
+    for name, each, there in zip(names, so, present, strict=True):
+        for found in episodes.found(each & there, there, limits):
             if STEP_S * (found.end - found.first) >= limits.minor_s:
                 yield Spell(name, found.first, found.end)

@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from nasacct.reports.attribution.causes import Spell, congested, exhausted
+from nasacct.reports.attribution.causes import Spell, filled, short, spells
 from nasacct.reports.attribution.thresholds import Thresholds
 
 LIMITS = Thresholds()
 THERE = np.ones(100, bool)
+
+
+def exhausted(names, full, busy, there, limits):
+    return list(spells(names, short(full, busy), np.broadcast_to(there, full.shape), limits))
 
 
 def test_threads_are_exhausted_when_all_are_busy_and_the_disks_are_not():
@@ -31,5 +35,9 @@ def test_a_link_is_full_when_it_carries_nearly_all_it_can():
     bits = np.full((3, 100), 1e8)
     bits[0, 10:40] = bits[2, 10:40] = 9.5e8
     bits[1, 10:40] = 8e8
-    carry = np.array([1e9, 1e9, np.nan])
-    assert congested(["eth0", "eth1", "eth2"], bits, carry, THERE, LIMITS) == [Spell("eth0", 10, 40)]
+    carry = np.full((3, 100), 1e9)
+    carry[2] = np.nan
+    there = np.broadcast_to(THERE, bits.shape)
+    assert list(spells(["eth0", "eth1", "eth2"], filled(bits, carry), there, LIMITS)) == [Spell("eth0", 10, 40)]
+    carry[0, 20:] = 1e10
+    assert list(spells(["eth0", "eth1", "eth2"], filled(bits, carry), there, LIMITS)) == []
