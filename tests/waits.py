@@ -18,7 +18,7 @@ def counted(inside, outside):
     return " ".join(map(str, values))
 
 
-def store(where, *, threads=0.01, link=0.1, disk_ms=(0, 500), speed="1000"):
+def store(where, *, threads=0.01, link=0.1, disk_ms=(0, 500), speed="1000", node=True):
     """Servers a and b on one disk, and a link: which part of threads and link is busy inside, and the disk's ms."""
     series.write(
         "\n".join(
@@ -26,7 +26,7 @@ def store(where, *, threads=0.01, link=0.1, disk_ms=(0, 500), speed="1000"):
                 f"disks disk=d device=sda ms_io {counted(*disk_ms)}",
                 f"disks disk=d device=sda ms_weighted {counted(*disk_ms)}",
                 f"disks disk=d device=sda reads {counted(disk_ms[0] // 8, disk_ms[1] // 8)}",
-                f"node uptime_s {counted(10, 10)}",
+                f"node uptime_s {counted(10, 10)}" if node else "",
                 f"nfsd server=a read_bytes {counted(10_000_000, 1_000_000)}",
                 f"nfsd server=a rc_nocache {counted(1000, 100)}",
                 f"nfsd server=b rc_nocache {counted(100, 100)}",

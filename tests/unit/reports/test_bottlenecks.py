@@ -62,6 +62,13 @@ def test_threads_that_wait_for_disks_are_no_cause_of_their_own(tmp_path):
     assert any("all threads of server a were busy" in each.text for each in found.hints)
 
 
+def test_disks_of_which_nothing_is_read_while_calls_are_sampled_stood_still(tmp_path):
+    """Also where nobody reads the node itself."""
+    where = store(tmp_path, threads=0.95, node=False)
+    rows = beside(ledgers(where, None, Thresholds(), None, SPAN), SPAN, None)
+    assert [(row["kind"], row["duration_s"]) for row in rows] == [("threads", 10 * (END - FIRST))]
+
+
 def test_a_day_that_is_judged_holds_what_it_held_before(tmp_path):
     """The same from usage and from what is kept, where it touches the time."""
     where = store(tmp_path, threads=0.95, link=0.95)
