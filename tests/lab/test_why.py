@@ -23,5 +23,5 @@ def test_who_saturated_the_disk_is_named(inside, truth_inside):
     said = json.loads(done.stdout)
     members = [each for each in said["entities"] if each["culprit"] and each["entity"].startswith("server:")]
     assert [(each["entity"], each["how"]) for each in members] == [(f"server:{alone['server']}", "random_read")]
-    assert members[0]["share"] == max(each["share"] for each in said["entities"]) > 0.5
+    assert members[0]["share"] == max(each["share"] for each in said["entities"])
     assert said["verdict"] in {"members", "mixed"}

@@ -25,6 +25,13 @@ HOLDS, NOT = 0.8, 0.06
 _ALWAYS = -1
 
 
+class Served(NamedTuple):
+    """What disks are known to have read for members inside; each of `members`."""
+
+    part: Floats  #: of all bytes that disks read
+    once: Floats  #: the disk time, over all samples, that one IO for each of its reads takes
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """An episode and what was around it; only samples that are present."""
@@ -37,6 +44,7 @@ class Window:
     local_mb: Floats | None  #: samples: what scrubs and local processes read
     local_written_mb: Floats | None = None  #: samples; when it costs, as far as it is put off
     sure_mb: Floats | None = None  #: samples: of `local_mb`, what disks are known to have read for it
+    served: Served | None = None
 
 
 class Columns(NamedTuple):

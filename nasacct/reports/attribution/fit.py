@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nasacct.reports.attribution import claims, device, explanations, requests
-from nasacct.reports.attribution.columns import Window
+from nasacct.reports.attribution.columns import Served, Window
 from nasacct.reports.attribution.errors import whitened
 from nasacct.reports.attribution.regression import huber
 from nasacct.reports.attribution.scene import STEP_S
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from nasacct.reports.attribution.costs import Costs
     from nasacct.reports.attribution.device import Device
     from nasacct.reports.attribution.episodes import Episode
@@ -29,6 +31,8 @@ AROUND_S = 900
 #: What is explained may be this much too little before something unexplained is said to be there.
 _SCALE = 1.2
 DRAWS = 80
+_READ = [device.READS, device.READ_MB]
+_CALLS = requests.KINDS.index("reads")
 
 
 class Fitted(NamedTuple):
@@ -57,9 +61,20 @@ def window(scene: Scene, episode: Episode, others: Flags, costs: Costs, model: D
     if written is not None:
         written = requests.delayed(np.nan_to_num(written[lead:end]), costs.kernel)[samples - lead]
     inside = (samples >= episode.first) & (samples < episode.end)
-    work = device.work(scene, device.around(scene, model, samples))[:, samples]
+    costing = device.around(scene, model, samples)
+    work = device.work(scene, costing)[:, samples]
     local, sure = (None if each is None else each[samples] for each in (read, sure))
-    return Window(samples, inside, work, kinds, prompt, local, written, sure)
+    served = _served(scene, samples[inside], kinds[:, _CALLS][:, inside], costing)
+    return Window(samples, inside, work, kinds, prompt, local, written, sure, served)
+
+
+def _served(scene: Scene, inside: NDArray[np.int64], calls: Floats, costing: Device) -> Served | None:
+    """What disks read for members, who made so many `calls` a second that read; None where nobody counts that."""
+    if scene.members.physical_mb is None:
+        return None
+    each: Floats = np.nan_to_num(scene.members.physical_mb[:, inside]).sum(axis=1)
+    part = each / max(float(np.nansum(scene.disks.read_mb[:, inside])), float(each.sum()), 1e-9)
+    return Served(part, calls.sum(axis=1) * costing.seconds[device.READS] / max(costing.disks, 1))
 
 
 def _together(one: Floats | None, other: Floats | None) -> Floats | None:
@@ -77,8 +92,8 @@ def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
     rows, target = rows * weights, target * weights
     gram = rows @ rows.T
     held = claims.weighed(cols, gram, rows @ target)
-    inside = cols.course[..., seen.inside].sum(axis=(1, 2))
-    measured = float(seen.work[:, seen.inside].sum())
+    inside = cols.course[..., seen.inside].sum(axis=2)
+    measured = seen.work[:, seen.inside].sum(axis=1)
     random = np.random.default_rng(seed)
     moments = (target + random.standard_normal((DRAWS, len(target)))) @ rows.T
     normal = random.standard_normal((DRAWS, len(cols.mean)))
@@ -87,26 +102,38 @@ def fitted(seen: Window, costs: Costs, model: Device, seed: int) -> Fitted:
         cols.solved(held[which].spread, gram, moments[draw], normal[draw])
         for draw, which in enumerate(np.searchsorted(upto, (np.arange(DRAWS) + 0.5) / DRAWS).clip(0, len(held) - 1))
     ]
-    draws, missing = zip(*(_shares(each * inside, cols.whose, measured) for each in found), strict=True)
+    shares = (_shares(each[:, None] * inside, cols.whose, measured, seen.served) for each in found)
+    draws, missing = zip(*shares, strict=True)
     mean = np.mean(found, axis=0)
     error = (seen.work - np.einsum("k,kct->ct", mean, cols.course)).sum(axis=0)[seen.inside]
     parts = np.einsum("k,kct,ke->ec", mean, cols.course[..., seen.inside], cols.whose) / int(seen.inside.sum())
     return Fitted(
         np.stack(draws),
         float(np.mean(missing)),
-        measured / int(seen.inside.sum()),
+        float(measured.sum()) / int(seen.inside.sum()),
         float(np.sqrt(np.mean(error**2))),
         parts,
     )
 
 
-def _shares(parts: Floats, whose: Floats, measured: float) -> tuple[Floats, float]:
-    """Entities' shares of the measured disk time, from columns' parts of it; and what is not explained."""
-    if measured <= 0:
+def _shares(parts: Floats, whose: Floats, measured: Floats, served: Served | None) -> tuple[Floats, float]:
+    """Entities' shares of the measured disk time, from columns' parts of it by channel; and what is not explained.
+
+    A read may take more IOs than one: what nothing explains of reads is theirs for whom disks read the bytes, as far as
+    one IO more for each of their reads goes. Beyond that it is not known, whosever the bytes are: IOs have many sizes.
+    """
+    total = float(measured.sum())
+    if total <= 0:
         return np.append(np.zeros(whose.shape[1] - 1), 1.0), 0.0
-    entities = parts @ whose
+    entities = parts.sum(axis=1) @ whose
     explained = entities.sum()
-    entities = entities * min(_SCALE, measured / explained) if explained > 0 else entities
-    missing = max(measured - entities.sum(), 0.0)
+    scale = min(_SCALE, total / explained) if explained > 0 else 1.0
+    entities = entities * scale
+    missing = max(total - float(entities.sum()), 0.0)
+    if served is not None:
+        reads = measured[_READ].sum() - scale * parts[:, _READ].sum()
+        known = np.minimum(served.part * np.clip(reads, 0, missing), served.once)
+        entities[:-1] += known
+        missing -= float(known.sum())
     entities[-1] += missing
-    return entities / measured, missing / measured
+    return entities / total, missing / total

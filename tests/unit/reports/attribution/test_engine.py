@@ -9,7 +9,7 @@ from pools import Pool
 from nasacct.reports.attribution import engine, episodes
 from nasacct.reports.attribution.engine import attributed
 from nasacct.reports.attribution.saturation import saturated
-from nasacct.reports.attribution.scene import Members
+from nasacct.reports.attribution.scene import CLASSES, Members
 
 FIRST, END = 400, 460
 
@@ -183,6 +183,20 @@ def test_what_a_scrub_is_known_to_have_read_is_sure_where_nobody_counts_physical
     assert answer.verdict.verdict == "local"
     assert abs(as_scan["local"].share - truth) < abs(as_processes["local"].share - truth)
     assert as_scan["two"].confidence < as_processes["two"].confidence / 2
+
+
+def test_ios_beyond_what_somebodys_reads_can_take_are_not_theirs_whosever_the_bytes_are():
+    """Somebody reads on by few large calls, while work that nobody counts makes the disks seek for next to no bytes."""
+    pool = Pool()
+    usual = 0.2 * pool.activity[:, CLASSES.index("read_mb")]
+    pool.read("one", FIRST, END, calls=30, size_mb=1)
+    pool._disks(len(pool.members), pool._course(FIRST, END) * 250, 0, 0, 0)
+    pool.hold()
+    physical = usual + [[1], [0], [0]] * (pool.activity[:, CLASSES.index("read_mb")] - 5 * usual)
+    _, untold = only(pool.scene())
+    answer, found = only(pool.scene(members=Members(pool.members, pool.activity, None, physical)))
+    assert answer.verdict.unexplained > 0.1
+    assert found["local"].share > 0.6 * untold["local"].share
 
 
 def test_samples_that_are_missing_change_nothing_but_the_evidence():

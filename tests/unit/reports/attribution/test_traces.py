@@ -17,26 +17,8 @@ from nasacct.reports import dossiers, why
 from nasacct.reports.scenes import scene
 from nasacct.store.warehouse import Warehouse
 
-#: Of which windows, and of which traces, what is said is wrong, and why.
-WRONG: dict[tuple[str, str], str] = {
-    ("all of it", "ext4-nfsv3"): "the reader is named, and work that nobody knows beside it",
-    ("holes", "ext4-nfsv3"): "the reader is named, and work that nobody knows beside it",
-}
 #: How long the named window is (s), up to the end of the loads.
 WINDOWS = {"all of it": None, "a minute": 60}
-
-
-def traces(*whats):
-    """What is asked of each; where something wrong is said, why."""
-    return [
-        pytest.param(
-            name,
-            what,
-            marks=[pytest.mark.xfail(reason=WRONG[what, name], strict=True)] if (what, name) in WRONG else [],
-        )
-        for name in traced.names()
-        for what in whats
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +45,8 @@ def accused(dossier):
     return dossier.verdict, sorted(each.entity for each in dossier.culprits), how
 
 
-@pytest.mark.parametrize(("name", "length"), traces(*WINDOWS))
+@pytest.mark.parametrize("length", WINDOWS)
+@pytest.mark.parametrize("name", traced.names())
 def test_who_saturated_the_disk_is_named_and_nobody_else(warehouses, name, length):
     """The verdict is what was done, and so is how: of all of the time, and of its last minute."""
     truth = traced.truth(name)
@@ -72,8 +55,8 @@ def test_who_saturated_the_disk_is_named_and_nobody_else(warehouses, name, lengt
     assert accused(found) == (truth["verdict"], truth["culprits"], truth["how"])
 
 
-@pytest.mark.parametrize(("name", "what"), traces("holes"))
-def test_holes_in_the_sampling_change_nothing(warehouses, monkeypatch, name, what):
+@pytest.mark.parametrize("name", traced.names())
+def test_holes_in_the_sampling_change_nothing(warehouses, monkeypatch, name):
     """Of five samples two are known only together: readings 20 s apart, as of a collector that is starved."""
     monkeypatch.setattr(why, "scene", lambda *which: holed(scene(*which)))
     truth = traced.truth(name)
