@@ -28,7 +28,7 @@ _FLOOR = (
 )
 #: The models of a store, as the keeper's chore makes them.
 _LEARN = """
-import sys, pathlib
+import sys, pathlib, datetime
 from nasacct.reports import models
 from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.episodes import Ledger
@@ -37,7 +37,7 @@ from nasacct.store.tree import trees
 from nasacct.store.warehouse import Warehouse
 (tree,) = trees(pathlib.Path(sys.argv[1]))
 ledger = Ledger(tree, Warehouse(tree.root, tree.node, ring=None), Thresholds())
-day = judged.next_day(ledger.extent()[-1], -1)
+day = datetime.date.fromisoformat(sys.argv[2])
 for pool in ledger.pools():
     learnt = models.learnt(ledger, pool, day)
     judged.write_table(tree, pool, "model", day, models.table(learnt), models.said(learnt))
@@ -55,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     options.build.mkdir(exist_ok=True)
     try:
         store = built(options.build / "bench-why", Size(options.servers, options.days, 1), _REPOSITORY, anew=False)
-        subprocess.run([sys.executable, "-c", _LEARN, str(store.root)], check=True)
+        fine = (store.until - timedelta(hours=1)).date()
+        subprocess.run([sys.executable, "-c", _LEARN, str(store.root), fine.isoformat()], check=True)
         floor = [_measured([sys.executable, "-c", _FLOOR])[0] for _ in range(options.repeat)]
         print(f"imports alone: {statistics.median(floor):.2f} CPU-s ({min(floor):.2f} to {max(floor):.2f})")
         for minutes in _WINDOWS:
