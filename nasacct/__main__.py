@@ -21,23 +21,27 @@ _EXTRAS = {
 }
 
 
-class WithoutPandas(MetaPathFinder):
-    """Commands use no pandas, which pyarrow would load at its first array, to see whether that is one of pandas'.
-
-    That costs a third of a second of CPU time and 35 MB. pyarrow does without when it cannot be imported.
-    """
-
+class _WithoutPandas(MetaPathFinder):
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002 - as Python calls it
         """Refuse pandas."""
         if fullname == "pandas":
             raise ModuleNotFoundError("commands do without pandas (nasacct/__main__.py)")
 
 
+def without_pandas() -> None:
+    """Keep pandas out of this process: pyarrow would load it at its first array, to see whether that is one of pandas'.
+
+    That costs a third of a second of CPU time and 35 MB. pyarrow does without when it cannot be imported.
+    """
+    if not any(isinstance(each, _WithoutPandas) for each in sys.meta_path):
+        sys.meta_path.insert(0, _WithoutPandas())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status; errors are told on stderr, never as a traceback."""
     # before numpy comes: matrices here are small, and on a busy node threads only wait for one another
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.meta_path.insert(0, WithoutPandas())
+    without_pandas()
     from nasacct.cli import app  # noqa: PLC0415 - importing is part of what may fail, and --version needs none of it
 
     arguments = sys.argv[1:] if arguments is None else arguments

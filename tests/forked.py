@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _SERVER = """
 import json, os, sys
-from nasacct.__main__ import WithoutPandas
-sys.meta_path.insert(0, WithoutPandas())
+from nasacct.__main__ import without_pandas
+without_pandas()
 import duckdb, numpy, pyarrow.compute, pyarrow.parquet, rich.console, rich.table
 import scipy.linalg, scipy.ndimage, scipy.optimize, scipy.special
 import nasacct.__main__, nasacct.cli.app, nasacct.config, nasacct.reports.dossiers, nasacct.store.check.whole

@@ -89,7 +89,7 @@ def _one(root: Path, step: str) -> dict[str, float]:
         if step == "model":
             learnt = models.learnt(ledger, pool, day)
             assert learnt is not None
-            file = judged.write_table(tree, pool, "model", day, models.table(learnt), models.said(learnt))
+            file = models.keep(tree, pool, day, learnt)
             return _taken(file.path.stat().st_size)
         assert judging.judge(ledger, pool, day, time.time())
         size = sum(file.path.stat().st_size for file in judged.listed(tree))

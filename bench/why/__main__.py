@@ -23,7 +23,7 @@ _UNAVAILABLE = 69
 #: Lengths of windows, in minutes.
 _WINDOWS = (2, 20)
 _FLOOR = (
-    "import sys; from nasacct.__main__ import WithoutPandas; sys.meta_path.insert(0, WithoutPandas()); "
+    "from nasacct.__main__ import without_pandas; without_pandas(); "
     "import nasacct.reports.dossiers, nasacct.reports.dossier_text, duckdb, nasacct.cli.app"
 )
 #: The models of a store, as the keeper's chore makes them.
@@ -32,7 +32,6 @@ import sys, pathlib, datetime
 from nasacct.reports import models
 from nasacct.reports.attribution.thresholds import Thresholds
 from nasacct.reports.episodes import Ledger
-from nasacct.store import judged
 from nasacct.store.tree import trees
 from nasacct.store.warehouse import Warehouse
 (tree,) = trees(pathlib.Path(sys.argv[1]))
@@ -40,7 +39,7 @@ ledger = Ledger(tree, Warehouse(tree.root, tree.node, ring=None), Thresholds())
 day = datetime.date.fromisoformat(sys.argv[2])
 for pool in ledger.pools():
     learnt = models.learnt(ledger, pool, day)
-    judged.write_table(tree, pool, "model", day, models.table(learnt), models.said(learnt))
+    models.keep(tree, pool, day, learnt)
 """
 
 

@@ -4,8 +4,7 @@
     /sys/class/net/eth0/operstate   up          RFC 2863
 
 A bond says what its members carry together. What a driver does not know, as of a virtual machine's card or without a
-cable, is -1 or EINVAL. A veth says 10000 whatever it carries, so servers' own
-links are not asked.
+cable, is -1 or EINVAL. A veth says 10000 whatever it carries, so servers' own links are not asked.
 
 The kernel takes the lock of all interfaces to ask a driver, and others hold that for as long as they like: no cycle
 waits for this source.

@@ -123,16 +123,19 @@ def _changed(case: Case, entities: Iterable[Entity]) -> Iterable[str]:
         yield said
 
 
+def _busy(case: Case) -> float:
+    """Which share of the window the disk was busy that was busiest in each sample."""
+    return float(np.nan_to_num(case.scene.disks.busy[:, case.inside]).max(axis=0).mean())
+
+
 def _idle(case: Case) -> bool:
     """Whether the disks kept up in every sample, and were less busy than where IOs wait as long as they take."""
-    worst = np.nan_to_num(case.scene.disks.busy[:, case.inside]).max(axis=0)
-    return not case.full[case.inside].any() and bool(worst.mean() < _HARD)
+    return not case.full[case.inside].any() and _busy(case) < _HARD
 
 
 def _used_hard(case: Case) -> bool:
     """Whether the disks were so busy that somebody may have waited for them; else nobody can be at fault."""
-    worst = np.nan_to_num(case.scene.disks.busy[:, case.inside]).max(axis=0)
-    waited = case.scene.rotational and worst.mean() >= _HARD
+    waited = case.scene.rotational and _busy(case) >= _HARD
     # tasks that stood still for other disks of the pool did not wait for these
     stood = case.scene.some[case.inside].mean() >= _HARD and not _beside(case)
     return bool(case.full[case.inside].any() or waited or stood)

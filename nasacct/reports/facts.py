@@ -48,7 +48,8 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
     active = disks.growth("ms_io").any(axis=1).reshape(-1)
     if not active.any():
         return None
-    some, full = pressure(machine.filter(of_node), grid)
+    node = Rows(machine.filter(of_node), [], grid)
+    some, full = pressure(node)
     ios, ms, busy, queue = (disks.growth(name)[active] for name in ("ios", "ms", "ms_io", "ms_weighted"))
     none = np.zeros(ios.shape)
     wait = np.divide(ms, ios, out=np.full(ios.shape, np.nan), where=ios > 0)
@@ -58,7 +59,7 @@ def of_rows(machine: pa.Table, committed: list[pa.Table], pool: Pool, grid: Grid
         rotational=pool.rotational is not False,
         transactional=pool.transactional,
         start=grid.start_us // 1_000_000,
-        present=seen(disks.covered()[active], machine.filter(of_node), grid),
+        present=seen(disks.covered()[active], node),
         disks=Disks(names, none, none, none, none, np.minimum(busy / 1e3 / STEP_S, 1.0), queue / 1e3 / STEP_S, wait),
         members=Members((), np.zeros((0, len(CLASSES), len(grid)))),
         some=some,

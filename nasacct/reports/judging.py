@@ -89,7 +89,7 @@ def judge(ledger: Ledger, pool: str, day: date, now: float) -> bool:
         return False
     learnt = models.learnt(ledger, pool, day)
     if learnt is not None:
-        judged.write_table(ledger.tree, pool, "model", day, models.table(learnt), models.said(learnt))
+        models.keep(ledger.tree, pool, day, learnt)
     told = said(ledger, pool, found, learnt)
     there = ledger.layout(day).get(pool)
     if learnt is not None and there is not None and ledger.warehouse is not None:

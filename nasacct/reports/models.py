@@ -187,6 +187,11 @@ def said(found: Learnt) -> dict[str, Any]:
     }
 
 
+def keep(tree: Tree, pool: str, day: date, found: Learnt) -> Judged:
+    """Keep the model with the day at whose end it was learnt; its file. OSError."""
+    return judged.write_table(tree, pool, "model", day, table(found), said(found))
+
+
 def kept(file: Judged) -> Learnt:
     """A model of its file. SegmentError when it is damaged, NasacctError when it is newer, OSError."""
     rows, told = judged.read_table(file)

@@ -86,14 +86,15 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
     active: Flags = disks.growth("ms_io").any(axis=1).reshape(-1)
     if not active.any():
         return None
-    some, full = pressure(machine.filter(of_node), grid)
+    node = Rows(machine.filter(of_node), [], grid)
+    some, full = pressure(node)
     transactional = pool is not None and pool.transactional
     return Scene(
         pool=str(warehouse.node) if pool is None else pool.name,
         rotational=pool is None or pool.rotational is not False,
         transactional=transactional,
         start=grid.start_us // 1_000_000,
-        present=seen(disks.covered()[active], machine.filter(of_node), grid),
+        present=seen(disks.covered()[active], node),
         disks=_disks(disks, active),
         members=_members(servers, grid, paged=not transactional),
         some=some,
@@ -105,10 +106,9 @@ def scene(warehouse: Warehouse, lo: int, hi: int, pool: Pool | None = None) -> S
     )
 
 
-def pressure(node: pa.Table, grid: Grid) -> tuple[Floats, Floats]:
+def pressure(node: Rows) -> tuple[Floats, Floats]:
     """In each sample the shares of the time in which some, or all, tasks stood still for IO, by the node's rows."""
-    rows = Rows(node, [], grid)
-    some, full = (np.minimum(rows.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
+    some, full = (np.minimum(node.growth(f"io_{kind}_us").sum(axis=0) / STEP_US, 1.0) for kind in ("some", "full"))
     return some, full
 
 
@@ -122,12 +122,12 @@ def busiest(machine: pa.Table, devices: Sequence[str], grid: Grid) -> Floats | N
     return most
 
 
-def seen(covered: Flags, node: pa.Table, grid: Grid) -> Flags:
+def seen(covered: Flags, node: Rows) -> Flags:
     """The samples that were read: in which a disk did something (disks x samples), or the node was read at all.
 
     A disk that stands still has one row for as long as it does, like one that nobody reads.
     """
-    found: Flags = covered.any(axis=0).reshape(-1) | Rows(node, [], grid).covered().any(axis=0)
+    found: Flags = covered.any(axis=0).reshape(-1) | node.covered().any(axis=0)
     return found
 
 

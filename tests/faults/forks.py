@@ -4,10 +4,10 @@ import os
 import sys
 import traceback
 
-from nasacct.__main__ import WithoutPandas
+from nasacct.__main__ import without_pandas
 
 # as commands do: pyarrow would load it anew in every process that is forked
-sys.meta_path.insert(0, WithoutPandas())
+without_pandas()
 
 
 def forked(work):

@@ -54,10 +54,10 @@ def saturated(seen: Scene | Facts, limits: Thresholds | None = None, normal: Lev
 
 
 def _rotating(facts: Facts, limits: Thresholds, normal: Levels) -> Flags:
-    busy, late = facts.busy, facts.sync_s > limits.sync_s
+    busy, late, stood = facts.busy, facts.sync_s > limits.sync_s, facts.full >= limits.full
     whole = (facts.median >= limits.busy_others) | (busy >= limits.behind * facts.median)
-    full = (busy >= limits.busy) & (whole | _stalled(facts, limits))
-    in_part = late | ((facts.full >= limits.full) & _waited(facts, normal))
+    full = (busy >= limits.busy) & (whole | late | stood)
+    in_part = late | (stood & _waited(facts, normal))
     found: Flags = full | ((busy >= limits.busy_stalled) & in_part)
     return found
 
@@ -80,10 +80,6 @@ def _parallel(facts: Facts, limits: Thresholds, normal: Levels) -> Flags:
         return found
     late = facts.sync_s > limits.sync_s
     return found & ~((facts.beside >= limits.busy) | ((facts.beside >= limits.busy_stalled) & late))
-
-
-def _stalled(facts: Facts, limits: Thresholds) -> Flags:
-    return (facts.full >= limits.full) | (facts.sync_s > limits.sync_s)
 
 
 def _level(rates: Floats, quantile: float) -> float:
