@@ -20,13 +20,15 @@ EASY, WAITED, FULL = "201", {"21": "read_plus", "22": "read", "23": "write"}, "2
 #: Of calls that take longer than this the time is compared.
 SLOW_MS = 20
 #: Which part of the time samples stand for while a client waited (on a busy machine they come late and leave gaps), and
-#: in which part of that all threads were busy.
+#: in which part of that all threads were busy. Late ones are in the cycle after theirs: with the first in which the
+#: client was seen goes the one before it.
 WHILE_IT_WAITED = """
+WITH seen AS (
+    SELECT min(t0) AS first, max(t1) AS last FROM inflight
+    WHERE server = $server AND client = $client AND in_flight_us > 0)
 SELECT CAST(sum(sampled_us) / sum(passed_us) AS DOUBLE) AS covered,
-       CAST(sum(full_us) / sum(sampled_us) AS DOUBLE) AS full FROM inflight AS whole
-WHERE server = $server AND operation IS NULL AND EXISTS (
-    SELECT 1 FROM inflight AS one
-    WHERE one.server = whole.server AND one.client = $client AND one.t1 = whole.t1 AND one.in_flight_us > 0)
+       CAST(sum(full_us) / sum(sampled_us) AS DOUBLE) AS full FROM inflight
+WHERE server = $server AND operation IS NULL AND t1 BETWEEN (SELECT first FROM seen) AND (SELECT last FROM seen)
 """
 
 
